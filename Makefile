@@ -1,0 +1,4 @@
+.PHONY: demo test
+
+demo test:
+	./run $@

@@ -1,0 +1,3 @@
+"""
+Programs that show the mapper at work: `python -m examples.blog`, `python -m examples.packages`.
+"""

@@ -1,0 +1,70 @@
+"""
+Functions of text: matching, cutting, replacing.
+
+Functions of plain values; NULL does not reach them.
+"""
+
+import re
+from functools import lru_cache
+
+from mapper.errors import StatementError
+
+__all__ = ["like", "like_ignoring_case", "replaced", "substring"]
+
+PATTERNS = 512
+"""How many compiled patterns are kept."""
+
+
+def like(text: str, pattern: str) -> bool:
+    """
+    Match case-sensitively: `%` is any text, `_` one character, and after a backslash every character is ordinary.
+
+    A pattern that ends in a lone backslash matches nothing.
+    """
+    compiled = _compiled(pattern, False)
+    return compiled is not None and compiled.fullmatch(text) is not None
+
+
+def like_ignoring_case(text: str, pattern: str) -> bool:
+    """As `like`, with letters equal to themselves in another case."""
+    compiled = _compiled(pattern, True)
+    return compiled is not None and compiled.fullmatch(text) is not None
+
+
+@lru_cache(PATTERNS)
+def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str] | None:
+    """Translate a pattern. Of each part between two `%` the leftmost place is taken for good, so there is no backtracking."""
+    parts: list[str] = [""]
+    characters = iter(pattern)
+    for each in characters:
+        if each == "%":
+            parts.append("")
+            continue
+        literal = next(characters, None) if each == "\\" else each
+        if literal is None:
+            return None
+        parts[-1] += "." if each == "_" else re.escape(literal)
+    first, *middle = parts
+    last = f".*{middle.pop()}" if middle else ""
+    between = "".join([f"(?>.*?{each})" for each in middle if each])
+    return re.compile(f"{first}{between}{last}", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    """Replace each `old`; an empty one is nowhere."""
+    return text.replace(old, new) if old else text
+
+
+def substring(text: str, start: int, size: int | None = None) -> str:
+    """
+    Return `size` characters from position `start`, which counts from 1 and may lie before the text.
+
+    Raises:
+        StatementError: `size` is negative.
+    """
+    first = max(start - 1, 0)
+    if size is None:
+        return text[first:]
+    if size < 0:
+        raise StatementError(f"substring of {size} characters, expected a number that is not negative")
+    return text[first : max(start - 1 + size, 0)]

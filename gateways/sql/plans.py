@@ -1,0 +1,233 @@
+"""
+Compiled plans: text that is made once for a shape, and how values are bound to it.
+
+Values go in, the parameters of an operation come out, or an error that names the column whose value was refused. `Plans` keeps plans by their keys.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Final, Generic, TypeAlias
+
+from attrs import field, frozen
+from typing_extensions import TypeVar
+
+from gateways.sql.dialect import Dialect
+from gateways.sql.pieces import Bind, Place
+from mapper.errors import ValueNotStorable
+from mapper.operations import OutputColumn, QuerySql
+from mapper.source import Program, compiled
+from mapper.types import Codecs, Encoder, Misfit
+
+__all__ = ["LIMIT", "Binder", "CompiledSelect", "CompiledWrite", "Plans", "binder", "refused"]
+
+P = TypeVar("P")
+
+LIMIT: Final = 2048
+"""How many plans are kept."""
+
+GENERATED: Final = 64
+"""Up to how many parameters a function is generated for binding them."""
+
+Index: TypeAlias = int | slice
+
+
+@frozen(eq=False)
+class Binder:
+    """
+    Binds a statement's parameters.
+
+    Attributes:
+        steps: For each place in the text the parameter's index and its encoder.
+        binds: The places.
+        fast: Binds, and raises what an encoder raises.
+    """
+
+    steps: tuple[tuple[Any, Encoder], ...]
+    binds: tuple[Bind, ...]
+    fast: Callable[[Sequence[Any]], tuple[Any, ...]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "fast", self._generated() if len(self.steps) <= GENERATED else self._bound)
+
+    def bind(self, parameters: Sequence[Any]) -> tuple[Any, ...]:
+        """
+        Return what is bound, in the order of the text.
+
+        Raises:
+            ValueNotStorable: A value is refused.
+        """
+        try:
+            return self.fast(parameters)
+        except ValueError as error:
+            raise self.refusal(parameters, error) from None
+
+    def bind_rows(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """
+        Bind many rows of parameters, column by column.
+
+        Raises:
+            ValueNotStorable: A value is refused; the message says in which row, from 0.
+        """
+        if len(rows) <= 1 or not self.steps:
+            return [self.bind(each) for each in rows]
+        try:
+            columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+            bound = [
+                self._column(columns[each[0]], each[1], bind.required)
+                for each, bind in zip(self.steps, self.binds, strict=True)
+            ]
+            return list(zip(*bound, strict=True))
+        except ValueError as error:
+            raise self._refusal_of_rows(rows, error) from None
+
+    def refusal(self, parameters: Sequence[Any], error: Exception, *, row: int | None = None) -> Exception:
+        """Return the error of the first value that is refused; of none, the error that came."""
+        for (index, encode), each in zip(self.steps, self.binds, strict=True):
+            value = parameters[index]
+            if value is None and not each.required:
+                continue
+            try:
+                encode(value)
+            except ValueError as found:
+                return refused(found, value, each.beside, row=row)
+        return error
+
+    def _generated(self) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+        """Make a function without a loop, which takes half the time."""
+        program = Program()
+        values, results = [], []
+        for number, ((index, encode), bind) in enumerate(zip(self.steps, self.binds, strict=True)):
+            place = index if isinstance(index, int) else program.constant("s", index)
+            values.append(f"    v{number} = p[{place}]")
+            encoded = f"{program.constant('e', encode)}(v{number})"
+            results.append(encoded if bind.required else f"None if v{number} is None else {encoded}")
+        lines = ["def bind(p):", *values, f"    return ({''.join([f'{each}, ' for each in results])})"]
+        return compiled("\n".join(lines), program.constants, "bind")
+
+    def _bound(self, parameters: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(
+            [
+                None if (value := parameters[index]) is None and not each.required else encode(value)
+                for (index, encode), each in zip(self.steps, self.binds, strict=True)
+            ]
+        )
+
+    def _column(self, values: Sequence[Any], encode: Encoder, required: bool) -> list[Any]:
+        if required:
+            return list(map(encode, values))
+        return [None if value is None else encode(value) for value in values]
+
+    def _refusal_of_rows(self, rows: Sequence[tuple[Any, ...]], error: Exception) -> Exception:
+        for number, row in enumerate(rows):
+            found = self.refusal(row, error, row=number)
+            if found is not error:
+                return found
+        return error
+
+
+def binder(dialect: Dialect, codecs: Codecs, binds: Sequence[Bind]) -> Binder:
+    """Return how the parameters at these places are bound."""
+    return Binder(tuple([(each.index, dialect.encoder(codecs, each)) for each in binds]), tuple(binds))
+
+
+def refused(error: Exception, value: object, place: Place | None, *, row: int | None = None) -> ValueNotStorable:
+    """Return the error of a value that an encoder refused. Of a sensitive column it says what was expected and no more."""
+    misfit = error if isinstance(error, Misfit) else Misfit(value, str(error))
+    sensitive = place is not None and place.sensitive
+    found = f"expected {misfit.expected}" if sensitive else misfit.message
+    where = (
+        f"{place or 'a value of the query'} cannot be stored" if row is None else f"row {row}: {place} cannot be stored"
+    )
+    column = None if place is None else place.attribute
+    return ValueNotStorable(f"{where}: {found}", column=column, value=None if sensitive else value, hint=misfit.hint)
+
+
+@frozen(eq=False)
+class CompiledSelect:
+    """A read: its text, how values are bound, what comes back, and the relations that it reads."""
+
+    sql: str
+    binder: Binder
+    columns: tuple[OutputColumn, ...]
+    reads: frozenset[Any]
+
+    def operation(self, parameters: Sequence[Any]) -> QuerySql:
+        """
+        Return the operation with these values.
+
+        Raises:
+            ValueNotStorable: One of them is refused.
+        """
+        # The `__init__` of a frozen class takes three times as long as this, and this runs for every query.
+        made = _new(QuerySql)
+        _set_sql(made, self.sql)
+        _set_parameters(made, self.binder.bind(parameters))
+        _set_columns(made, self.columns)
+        _set_reads(made, self.reads)
+        _set_writes(made, NONE)
+        return made
+
+
+_new: Final = object.__new__
+_set_sql: Final = QuerySql.__dict__["sql"].__set__
+_set_parameters: Final = QuerySql.__dict__["parameters"].__set__
+_set_columns: Final = QuerySql.__dict__["columns"].__set__
+_set_reads: Final = QuerySql.__dict__["reads"].__set__
+_set_writes: Final = QuerySql.__dict__["writes"].__set__
+NONE: Final[frozenset[Any]] = frozenset()
+
+
+@frozen(eq=False)
+class CompiledWrite:
+    """
+    A write.
+
+    Attributes:
+        sql, binder: As of a read; of an insert the text is that of one row.
+        more: How the parameters beside the rows are bound: those of a conflict's expressions.
+        returning: What comes back.
+        reads: Relations that its subqueries read.
+        key_at, probe: Of updates and deletes of single rows: where the key stands among the parameters of a row, and the text that looks for it.
+    """
+
+    sql: str
+    binder: Binder
+    more: Binder | None = None
+    returning: tuple[OutputColumn, ...] = ()
+    reads: frozenset[Any] = frozenset()
+    key_at: slice | None = None
+    probe: str | None = None
+
+
+class Plans(Generic[P]):
+    """
+    A bounded table of plans.
+
+    It has two generations: a plan that is used moves to the young one, and when that is full it becomes the old one, whose plans are forgotten
+    with the next change. A look-up in the young generation, the usual case, changes nothing.
+    """
+
+    __slots__ = ("_half", "old", "young")
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._half = max(1, limit // 2)
+        self.young: dict[Hashable, P] = {}
+        self.old: dict[Hashable, P] = {}
+
+    def get(self, key: Hashable, make: Callable[[], P]) -> P:
+        """Return the plan of a key, made where it is not known."""
+        plan = self.young.get(key)
+        if plan is None:
+            plan = self.old.get(key)
+            if plan is None:
+                plan = make()
+            self.keep(key, plan)
+        return plan
+
+    def keep(self, key: Hashable, plan: P) -> None:
+        """Keep a plan as one that was used just now."""
+        if len(self.young) >= self._half:
+            self.old, self.young = self.young, {}
+        self.young[key] = plan
+
+    def __len__(self) -> int:
+        return len({*self.young, *self.old})

@@ -1,0 +1,132 @@
+"""
+Streams: results that are read batch by batch, in constant memory.
+
+A read on a held connection goes in; batches of objects come out, decoded in the connection's thread. The connection
+goes back at the end of them, whichever way it comes: exhaustion, closing, an error, a cancellation, or the loss of the
+last reference.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Final, Generic
+
+from typing_extensions import TypeVar
+
+from gateways.sqlite.pool import Pool
+from gateways.sqlite.reading import Reading
+from gateways.sqlite.tracing import Listeners, Trace
+from mapper.errors import QueryError
+
+if TYPE_CHECKING:
+    from gateways.sqlite.worker import Worker
+
+__all__ = ["SQLiteBatches", "growing"]
+
+T = TypeVar("T")
+
+_FIRST: Final = 50  # few rows: the first is there early, and a short result takes one visit
+_FULL: Final = 500  # rows at which the cost of a visit vanishes; from 700 new objects on, the garbage collector steps in
+
+
+def growing() -> Iterator[int]:
+    """Give the sizes of batches of objects."""
+    return chain((_FIRST, 250), repeat(_FULL))
+
+
+class SQLiteBatches(Generic[T]):
+    """A result in batches; see `mapper.gateway.Batches`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_batch",
+        "_ended",
+        "_listeners",
+        "_pool",
+        "_reading",
+        "_release",
+        "_running",
+        "_sizes",
+        "_trace",
+        "_worker",
+    )
+
+    def __init__(
+        self,
+        pool: Pool,
+        worker: "Worker",
+        reading: Reading[T],
+        sizes: Iterator[int],
+        *,
+        trace: Trace | None,
+        listeners: Listeners,
+        release: Callable[[], object],
+    ) -> None:
+        self._pool = pool
+        self._worker = worker
+        self._reading = reading
+        self._trace = trace
+        self._listeners = listeners
+        self._release = release
+        self._sizes = sizes
+        self._batch: list[T] | None = None
+        self._running = False
+        self._ended = False
+
+    async def begin(self) -> None:
+        """Run the statement and read the first batch, which the first `next` hands out."""
+        self._batch = await self._read()
+
+    async def next(self) -> Sequence[T] | None:
+        """Return the next batch, or None after the last."""
+        batch, self._batch = self._batch, None
+        if batch is None and not self._ended:
+            batch = await self._read()
+        return batch or None
+
+    async def _read(self) -> list[T]:
+        if self._running:
+            raise QueryError("two tasks read one stream at once", hint="read it in one task, and hand the objects on")
+        self._running = True
+        self._worker.holder = asyncio.current_task()
+        try:
+            batch = await self._worker.visit(partial(self._reading.step, next(self._sizes)))
+        except BaseException as error:
+            self._end(error)
+            raise
+        finally:
+            self._running = False
+        if self._reading.exhausted:
+            self._end()
+        return batch
+
+    async def aclose(self) -> None:
+        """Give the connection back. Closing twice, or after the end, is a no-op."""
+        self._end()
+
+    def abandon(self) -> None:
+        """
+        Give the connection back, from any thread. The cursor is closed in its thread, before anything else that is sent
+        there.
+        """
+        if self._pool.on_loop():
+            self._end()
+        else:
+            self._pool.soon(self._end)
+
+    def _end(self, error: BaseException | None = None) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._batch = None if error is not None else self._batch
+        if not self._reading.exhausted:
+            self._worker.post(partial(self._reading.close, self._worker.session))
+        if self._trace is not None:
+            self._reading.ended(error)
+            self._listeners.tell(self._trace.events)
+        self._release()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_ended", True):
+            self.abandon()

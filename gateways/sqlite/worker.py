@@ -1,0 +1,187 @@
+"""
+A connection with its thread, as the event loop sees it.
+
+Work goes in and is done in the thread of an aiosqlite connection, in line with what else is sent there. aiosqlite is
+imported here, so this module is imported at the first connection and not before.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import aiosqlite
+from typing_extensions import TypeVar
+
+from gateways.sqlite.location import Location
+from gateways.sqlite.pool import call_soon
+from gateways.sqlite.session import Session
+from gateways.sqlite.visits import Visit
+from mapper.errors import ConnectionLost
+
+__all__ = ["Worker"]
+
+T = TypeVar("T")
+
+_JOIN: Final = 1.0  # seconds that a thread may take to end
+
+
+class Worker:
+    """
+    One connection.
+
+    Attributes:
+        driver: The aiosqlite connection.
+        session: What its thread works with.
+        holder: The task that holds the connection beyond one call, if any.
+        ended: It is closed, or about to be.
+    """
+
+    __slots__ = ("__weakref__", "_thread", "driver", "ended", "holder", "session")
+
+    def __init__(self, driver: aiosqlite.Connection, session: Session, thread: threading.Thread) -> None:
+        self.driver = driver
+        self.session = session
+        self.holder: asyncio.Task[Any] | None = None
+        self.ended = False
+        self._thread = thread
+
+    @classmethod
+    async def open(cls, location: Location) -> "Worker":
+        """
+        Start a thread and open a connection in it.
+
+        Raises:
+            CannotConnect, StoreCorrupt, LockTimeout: As `Location.connect`.
+        """
+        opening = _Opening(location)
+        driver = aiosqlite.connect(":memory:", factory=opening, check_same_thread=False)
+        # A thread must not keep a process alive that forgot to close its gateway. aiosqlite has no option for it.
+        driver._thread.daemon = True
+        connecting = asyncio.ensure_future(_connected(driver))
+        cancelled = await _outlast(connecting) or await _outlast(opening.finished)
+        if connecting.cancelled():
+            # The loop is ending and has cancelled every task. aiosqlite has stopped its thread, and has no connection.
+            opening.close()
+            raise cancelled or asyncio.CancelledError
+        if opening.session is not None and cancelled is None:
+            return cls(driver, opening.session, opening.thread)
+        await _outlast(driver.stop())
+        raise cancelled or opening.error or AssertionError
+
+    async def visit(
+        self, work: Callable[[Session], T], *, certain: bool = False, read_only: bool = False, patient: bool = False
+    ) -> T:
+        """
+        Do work in the thread; see `Visit.outcome`.
+
+        Raises:
+            ConnectionLost: The connection has been closed.
+        """
+        if self.ended:
+            raise ConnectionLost(
+                "the connection was closed while it was in use",
+                hint="its gateway was closed, or the event loop has ended",
+            )
+        loop = asyncio.get_running_loop()
+        visit = Visit(work, loop, certain=certain, read_only=read_only, patient=patient)
+        self.post(lambda: self._do(visit))
+        return await visit.outcome()
+
+    def _do(self, visit: Visit[Any]) -> None:
+        visit.run(self.session)
+        call_soon(visit.loop, visit.tell)
+
+    def post(self, work: Callable[[], object]) -> None:
+        """
+        Queue work that does not raise, from any thread, with a running loop or without.
+
+        aiosqlite's own methods make a future of the running loop, which their thread reports to even when that loop has
+        ended meanwhile, and dies of it. Its queue takes None in the future's place.
+        """
+        self.driver._tx.put_nowait((None, work))
+
+    async def end(self) -> None:
+        """Close the connection behind what is queued, and wait until its thread has ended."""
+        cancelled = await _outlast(self.stop())
+        self.join()
+        if cancelled is not None:
+            raise cancelled
+
+    def stop(self) -> "asyncio.Future[Any] | None":
+        """
+        Close the connection behind what is queued; the future tells when. None where that has been done before.
+        """
+        if self.ended:
+            return None
+        self.ended = True
+        return self.driver.stop()
+
+    def end_soon(self) -> None:
+        """Close the connection behind what is queued, without a loop and without waiting. Twice is a no-op."""
+        if not self.ended:
+            self.ended = True
+            # In its thread there is no loop, so that aiosqlite makes no future which nobody would await.
+            self.post(self.driver.stop)
+
+    def join(self) -> None:
+        """Wait for the moment that a thread takes to end, once its connection is closed."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(_JOIN)
+
+
+class _Opening:
+    """
+    Opens a connection in aiosqlite's thread, in place of `sqlite3.connect`.
+
+    An error is kept, and a stand-in opened instead: aiosqlite's own way of failing leaves a future that nobody awaits.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._loop = asyncio.get_running_loop()
+        self.finished: asyncio.Future[None] = self._loop.create_future()
+        self.thread = threading.current_thread()
+        self.session: Session | None = None
+        self.error: BaseException | None = None
+
+    def __call__(self, *_: object, **__: object) -> sqlite3.Connection:
+        self.thread = threading.current_thread()
+        try:
+            return self._open()
+        except BaseException as error:
+            self.error = error
+            return sqlite3.Connection(":memory:", check_same_thread=False)
+        finally:
+            call_soon(self._loop, self._finish)
+
+    def _open(self) -> sqlite3.Connection:
+        location = self._location
+        raw, failures = location.connect()
+        self.session = Session(raw, failures, location.busy_seconds, location.read_only)
+        return raw
+
+    def _finish(self) -> None:
+        if not self.finished.done():
+            self.finished.set_result(None)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self.session is not None:
+            self.session.raw.close()
+
+
+async def _connected(driver: aiosqlite.Connection) -> aiosqlite.Connection:
+    return await driver
+
+
+async def _outlast(future: "asyncio.Future[Any] | None") -> asyncio.CancelledError | None:
+    """Wait for a future, and return the cancellation that came meanwhile instead of obeying it."""
+    cancelled: asyncio.CancelledError | None = None
+    while future is not None and not future.done():
+        try:
+            await asyncio.wait((future,))
+        except asyncio.CancelledError as error:
+            cancelled = cancelled or error
+    return cancelled

@@ -1,0 +1,239 @@
+"""
+Writes of many rows, in the thread of a connection.
+
+An `Insert`, `Upsert` or a write of single rows by key goes in; counts, and the keys of what was inserted, come out.
+Each is done wholly or not at all.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from gateways.sqlite.codecs import SQLITE_CODECS
+from gateways.sqlite.session import Session
+from gateways.sqlite.violations import quoted, table_of
+from mapper.columns import ColumnInfo
+from mapper.errors import MissingRow, StaleRow, StatementError
+from mapper.operations import DeleteSql, Insert, Result, UpdateSql, Upsert
+from mapper.relation import RelationInfo, info
+
+__all__ = ["insert", "upsert", "write_each"]
+
+_RESERVE_FROM: Final = 8  # rows from which reserving their keys costs less than having each returned
+_LAST_KEY: Final = 2**63 - 1
+
+
+def insert(session: Session, operation: Insert) -> Result:
+    """Insert rows, and return what each is to give back, in their order."""
+    rows, sql = operation.rows, _text(operation)
+    if not rows:
+        return Result()
+    if len(rows) == 1:
+        return Result(session.run(sql, rows[0]).rows, 1)
+    with session.atomic():
+        if not operation.returning:
+            return Result(count=session.change_many(sql, rows))
+        reserved = _insert_reserved(session, operation) if len(rows) >= _RESERVE_FROM else None
+        returned = [session.query(sql, row)[0] for row in rows] if reserved is None else reserved
+        return Result(returned, len(rows))
+
+
+def _text(operation: Insert | Upsert) -> str:
+    if operation.sql is None:
+        raise StatementError(
+            f"the {type(operation).__name__} has no text",
+            operation=operation,
+            hint="compile it with the sqlite gateway",
+        )
+    return operation.sql
+
+
+def _insert_reserved(session: Session, operation: Insert) -> list[tuple[Any, ...]] | None:
+    """
+    Insert rows under the keys that the store would have made up next, which are known as nobody else can insert
+    meanwhile.
+
+    Returns:
+        The keys; None where that is not possible, and nothing is done: more than the key comes back, a trigger could
+        take keys of the table, or they are used up.
+    """
+    key = operation.returning[0]
+    if len(operation.returning) > 1 or not key.autoincrement or key in operation.columns or not _is_plain(operation):
+        return None
+    described = info(operation.relation)
+    last = _last_key(session, described, key)
+    if last is None or last > _LAST_KEY - len(operation.rows):
+        return None
+    keys = range(last + 1, last + 1 + len(operation.rows))
+    session.change_many(
+        _plain(operation, (key, *operation.columns)),
+        ((each, *row) for each, row in zip(keys, operation.rows, strict=True)),
+    )
+    return [(each,) for each in keys]
+
+
+def _last_key(session: Session, described: RelationInfo, key: ColumnInfo) -> int | None:
+    """Return the largest key that the table has ever had; None where a trigger may use up keys of it."""
+    master = "sqlite_master" if described.schema is None else f"{quoted(described.schema)}.sqlite_master"
+    triggers = "type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
+    found = session.query(
+        f"SELECT type FROM {master} WHERE name = 'sqlite_sequence' OR ({triggers})", (described.name,)
+    )
+    if ("trigger",) in found:
+        return None
+    last: int = session.query(f"SELECT coalesce(max({quoted(key.name)}), 0) FROM {table_of(described)}")[0][0]
+    if not found:
+        return last
+    sequence = master.removesuffix("master") + "sequence"
+    counted = session.query(f"SELECT seq FROM {sequence} WHERE name = ?", (described.name,))
+    sequences: list[int] = [each for (each,) in counted]
+    return max([last, *sequences])
+
+
+def _is_plain(operation: Insert) -> bool:
+    """Tell whether the text does nothing but insert the values as they are."""
+    return _text(operation).partition(" RETURNING ")[0] == _plain(operation, operation.columns)
+
+
+def _plain(operation: Insert, columns: Sequence[ColumnInfo]) -> str:
+    names, places = ", ".join(quoted(each.name) for each in columns), ", ".join("?" for _ in columns)
+    return f"INSERT INTO {table_of(info(operation.relation))} ({names}) VALUES ({places})"
+
+
+def upsert(session: Session, operation: Upsert) -> Result:
+    """
+    Insert rows, or update or leave what they conflict with, one after the other.
+
+    SQLite tells that a row was written and not how, so the row that it would conflict with is looked for before.
+    """
+    sql, look_up = _text(operation), _look_up(operation)
+    returned: list[tuple[Any, ...]] = []
+    inserted = updated = ignored = 0
+    with session.atomic():
+        for row in operation.rows:
+            session.checkpoint()
+            known = look_up is not None and bool(session.query(look_up.sql, look_up.parameters(row)))
+            rows, written = _upsert_row(session, sql, (*row, *operation.parameters), bool(operation.returning))
+            inserted += written and not known
+            updated += written and known
+            ignored += not written
+            returned.extend(rows if written else [(None,) * len(operation.returning)])
+    return Result(returned if operation.returning else (), inserted + updated, inserted, updated, ignored)
+
+
+def _upsert_row(
+    session: Session, sql: str, parameters: Sequence[Any], returning: bool
+) -> tuple[Sequence[tuple[Any, ...]], bool]:
+    if not returning:
+        return (), session.change(sql, parameters) > 0
+    rows = session.query(sql, parameters)
+    return rows, bool(rows)
+
+
+@frozen
+class _LookUp:
+    """How the row that another conflicts with is found."""
+
+    sql: str
+    positions: tuple[int, ...]
+
+    def parameters(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple([row[each] for each in self.positions])
+
+
+def _look_up(operation: Upsert) -> _LookUp | None:
+    """
+    Return how to tell an update from an insert; None where nothing is updated, or where the row leaves the conflict's
+    columns to the store.
+    """
+    positions = [index for target in _targets(operation) for index in target]
+    if not operation.conflict.assignments or not positions:
+        return None
+    given = [each.name for each in operation.columns]
+    conditions = [
+        " AND ".join(f"{quoted(given[index])} = ?" for index in target) for target in _targets(operation) if target
+    ]
+    table = table_of(info(operation.relation))
+    return _LookUp(
+        f"SELECT 1 FROM {table} WHERE {' OR '.join(f'({each})' for each in conditions)} LIMIT 1", tuple(positions)
+    )
+
+
+def _targets(operation: Upsert) -> list[tuple[int, ...]]:
+    """Give the places, in a row, of the columns of each constraint that the row can conflict with."""
+    described, columns = info(operation.relation), operation.conflict.columns
+    keys = [tuple([described.column(name) for name in each.columns]) for each in described.uniques]
+    targets = [columns] if columns else [described.primary_key, *keys]
+    given = {each.attribute: index for index, each in enumerate(operation.columns)}
+    return [
+        tuple([given[each.attribute] for each in target])
+        for target in targets
+        if all(each.attribute in given for each in target)
+    ]
+
+
+def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Result:
+    """
+    Write single rows by key, each of which must be there.
+
+    Raises:
+        StaleRow: One has another version by now; nothing is written.
+        MissingRow: One is not there; nothing is written.
+    """
+    rows: Sequence[Sequence[Any]] = operation.parameters
+    if len(rows) > 1:
+        try:
+            with session.atomic():
+                if session.change_many(operation.sql, rows) == len(rows):
+                    return Result(count=len(rows))
+                raise _Differs
+        except _Differs:
+            return _write_singly(session, operation, rows)
+    if rows and session.change(operation.sql, rows[0]) != 1:
+        raise _refusal(session, operation, rows[0])
+    return Result(count=len(rows))
+
+
+class _Differs(Exception):
+    """Not as many rows were written as there are keys."""
+
+
+def _write_singly(session: Session, operation: UpdateSql | DeleteSql, rows: Sequence[Sequence[Any]]) -> Result:
+    """
+    Find the row that is not as expected. SQLite counts the rows of many statements together, so they are run again.
+    """
+    with session.atomic():
+        for row in rows:
+            session.checkpoint()
+            if session.change(operation.sql, row) != 1:
+                raise _refusal(session, operation, row)
+    return Result(count=len(rows))
+
+
+def _refusal(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> StaleRow | MissingRow:
+    described = info(operation.relation)
+    values = tuple(row[operation.key_at]) if operation.key_at is not None else ()
+    decoded = tuple([_decoded(column, value) for column, value in zip(described.primary_key, values, strict=False)])
+    key = decoded[0] if len(decoded) == 1 else decoded
+    name = f"row {key!r} of {described.original.__name__}"
+    if operation.probe is not None and session.query(operation.probe, values):
+        return StaleRow(
+            f"{name} has been written since it was read",
+            relation=described.original,
+            row_key=key,
+            operation=operation,
+            hint="read it again, and repeat the change on what it is now",
+        )
+    return MissingRow(
+        f"{name} does not exist",
+        relation=described.original,
+        row_key=key,
+        operation=operation,
+        hint="it may have been deleted",
+    )
+
+
+def _decoded(column: ColumnInfo, value: Any) -> Any:
+    decode = SQLITE_CODECS.decoder(column.type)
+    return value if decode is None else decode(value)

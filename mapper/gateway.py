@@ -1,0 +1,296 @@
+"""
+The gateway port: what repositories, queries and changesets need of a store.
+
+Statements go in and operations come out of `compile`, without I/O; operations go in and raw rows, or objects made of
+them, come out of the rest. A gateway implements `Gateway` and `Connection`; a cache wraps a gateway and is one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
+
+from attrs import frozen
+from typing_extensions import TypeVar
+
+from mapper.capabilities import Capabilities
+from mapper.errors import Unsupported
+from mapper.operations import Operation, RawSql, Result
+from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
+from mapper.types import Codecs, StorageType
+
+__all__ = [
+    "Batches",
+    "Connection",
+    "Decode",
+    "Executor",
+    "Gateway",
+    "Listener",
+    "OperationEvent",
+    "PoolStatistics",
+    "Program",
+    "StoredColumn",
+    "TransactionOptions",
+]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Decode: TypeAlias = Callable[[Sequence[Any], Sequence[str]], list[T]]
+"""
+Makes objects of a batch of raw rows. The second argument has the names of the result's columns where the operation
+declares none, else ().
+"""
+
+Program: TypeAlias = Generator[Operation, Result, T]
+"""
+Work of several operations without I/O of its own: it yields an operation and is sent its result, or has its error
+thrown in.
+
+Whoever drives it decides how: awaiting each operation, or all of it in one visit to the store's thread.
+"""
+
+
+@frozen
+class PoolStatistics:
+    """
+    Connections of a gateway, in numbers: `size == idle + in_use`, at most `limit`; `waiting` callers have none yet.
+    """
+
+    limit: int
+    size: int
+    idle: int
+    in_use: int
+    waiting: int
+
+
+@frozen
+class StoredColumn:
+    """A column as a store has it: its type in the store's own words."""
+
+    name: str
+    type: str
+    nullable: bool
+    primary_key: bool
+    has_default: bool
+
+
+@frozen
+class OperationEvent:
+    """
+    One operation that ran, or failed to. Durations are in seconds.
+
+    Attributes:
+        queue_seconds: Waiting for a connection, or for the operations before it.
+        query_seconds: The store's work, transport included.
+        decode_seconds: Making objects of the rows.
+        rows: Rows read or written; of a stream, those that were taken.
+        error: What it raised, or None.
+    """
+
+    operation: Operation
+    queue_seconds: float
+    query_seconds: float
+    decode_seconds: float
+    rows: int
+    error: BaseException | None = None
+
+
+Listener: TypeAlias = Callable[[OperationEvent], object]
+
+
+@frozen(kw_only=True)
+class TransactionOptions:
+    """What a transaction is begun with."""
+
+    isolation: str | None = None
+    read_only: bool = False
+
+
+class Batches(Protocol[T_co]):
+    """
+    A result that is read in batches, each a list of objects.
+
+    It holds a connection until it is exhausted or closed. A result that fits the first batch has given it back when
+    that batch is handed out.
+    """
+
+    async def next(self) -> Sequence[T_co] | None:
+        """Return the next batch, or None after the last. A batch is never empty."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back. Closing twice, or after the end, is a no-op."""
+        ...
+
+    def abandon(self) -> None:
+        """Give the connection back without waiting, for an iteration that was left without closing it."""
+        ...
+
+
+class Executor(Protocol):
+    """
+    What a repository is bound to: a gateway, or a transaction on one of its connections.
+
+    Attributes:
+        gateway: The gateway that compiles; of a transaction, the one that it runs on.
+    """
+
+    @property
+    def gateway(self) -> "Gateway": ...
+
+    async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        """Run a read and return all of its rows as objects."""
+        ...
+
+    async def stream(self, operation: Operation, decode: Decode[T]) -> Batches[T]:
+        """Run a read and return its rows in batches. The first batch is already there."""
+        ...
+
+    async def execute(self, operation: Operation) -> Result:
+        """Run one operation and return what the store answered."""
+        ...
+
+    async def run(self, program: Program[T]) -> T:
+        """
+        Run a program on one connection.
+
+        A program that begins a transaction must end it; where it does not, or is cancelled before COMMIT was sent, all
+        of it is rolled back.
+        """
+        ...
+
+
+class Connection(ABC):
+    """
+    One connection to a store.
+
+    Attributes:
+        driver: The driver's own object. Using it marks the connection for a reset before it goes back to its pool.
+    """
+
+    @property
+    @abstractmethod
+    def driver(self) -> Any: ...
+
+    @abstractmethod
+    async def execute(self, operation: Operation) -> Result:
+        """
+        Run one operation.
+
+        Raises:
+            StoreError: What the store answered, translated; the driver's error is its cause.
+        """
+
+    @abstractmethod
+    async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        """Run a read and return all of its rows as objects."""
+
+    @abstractmethod
+    def stream(self, operation: Operation, chunk: int = 500) -> AsyncIterator[Sequence[tuple[Any, ...]]]:
+        """Run a read and give its raw rows in batches of at most `chunk`. Closing the iterator closes the cursor."""
+
+    @abstractmethod
+    async def stream_batches(self, operation: Operation, decode: Decode[T]) -> Batches[T]:
+        """
+        Run a read and return its rows as objects, in batches; the first is already there. Closing it does not close the
+        connection.
+        """
+
+    async def run(self, program: Program[T]) -> T:
+        """Drive a program, one operation after the other."""
+        result: Result | None = None
+        error: BaseException | None = None
+        while True:
+            try:
+                operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
+            except StopIteration as stop:
+                value: T = stop.value
+                return value
+            result, error = None, None
+            try:
+                result = await self.execute(operation)
+            except BaseException as caught:
+                error = caught
+
+
+class Gateway(ABC):
+    """
+    A store: it compiles statements, owns connections, runs operations.
+
+    It may be made at import time: it connects at first use. It can be used again after `aclose()`, and by a second
+    event loop once the first has ended. Any number of tasks of one loop may use it at once.
+    """
+
+    name: ClassVar[str]
+    capabilities: Capabilities
+    codecs: Codecs
+
+    @property
+    def gateway(self) -> "Gateway":
+        """The gateway itself; see `Executor`."""
+        return self
+
+    @abstractmethod
+    def compile(self, statement: Statement) -> Operation:
+        """
+        Compile a statement. No I/O.
+
+        Raises:
+            Unsupported: It needs a capability that the gateway lacks.
+            ValueNotStorable: One of its values cannot be stored exactly.
+            QueryError: It is wrong in itself.
+        """
+
+    @abstractmethod
+    def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]:
+        """Compile a change of the schema to the operations that make it, in order. No I/O."""
+
+    @abstractmethod
+    async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        """Run a read on any connection and return all of its rows as objects."""
+
+    @abstractmethod
+    async def stream(self, operation: Operation, decode: Decode[T]) -> Batches[T]:
+        """Run a read on any connection and return its rows in batches; the connection goes back at the end of them."""
+
+    @abstractmethod
+    async def execute(self, operation: Operation | RawSql) -> Result:
+        """Run one operation on any connection, in a transaction of its own."""
+
+    @abstractmethod
+    async def run(self, program: Program[T]) -> T:
+        """Run a program on one connection; see `Executor.run`."""
+
+    @abstractmethod
+    def connection(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Connection]:
+        """Hold one connection for the length of a block. With `read_only` the block promises to write nothing."""
+
+    async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
+        """Return the columns that the store has for a relation, in its order; None where it has no such table."""
+        raise Unsupported("inspection", self.name)
+
+    def declared_type(self, type_: StorageType[Any]) -> str:
+        """Return what the store calls the type of a column that it makes for a storage type."""
+        raise Unsupported("inspection", self.name)
+
+    @abstractmethod
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Have a listener called with one event per operation; call what is returned to end it."""
+
+    @abstractmethod
+    def statistics(self) -> PoolStatistics:
+        """Count connections."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close every connection. The gateway connects again at its next use."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,285 @@
+"""
+Repositories: which relations are stored together, and where.
+
+A union of relations goes in when the class is made, `Repository[Posts | Comments]`; a gateway when it is instantiated.
+Queries, changesets and loads run on the instance.
+"""
+
+import types
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from typing import Any, ClassVar, Self, TypeAlias, Union, get_args, get_origin
+
+from typing_extensions import TypeVar
+
+from mapper.changeset import Changeset
+from mapper.commit import one_by_one, within_transaction
+from mapper.declaring import generic_arguments
+from mapper.errors import DeclarationError, QueryError
+from mapper.expressions import Assignment, Attribute
+from mapper.gateway import Executor, Gateway, TransactionOptions
+from mapper.loading import Progress, load
+from mapper.relation import RelationInfo, StoredIn, info
+from mapper.retrying import checked_retries, retried
+from mapper.schema import Difference, verify
+from mapper.scope import Callback, TransactionScope
+from mapper.statements import CreateSchema, DropSchema
+from mapper.stores import Stores
+from mapper.transaction import TransactionBlock
+
+__all__ = ["Repository"]
+
+R_contra = TypeVar("R_contra", contravariant=True)
+R2 = TypeVar("R2")
+T = TypeVar("T")
+ModelT = TypeVar("ModelT")
+WrapperT = TypeVar("WrapperT")
+
+_Row: TypeAlias = ModelT | WrapperT | tuple[ModelT | WrapperT, *tuple[Assignment[R2], ...]]
+
+Source: TypeAlias = Iterable[_Row[ModelT, WrapperT, R2]] | AsyncIterable[_Row[ModelT, WrapperT, R2]]
+"""What can be loaded: models, wrappers, or tuples of one of them and assignments."""
+
+
+class Repository(Stores[R_contra]):
+    """
+    The scope of queries and changesets: `class BlogRepository(Repository[Posts | Comments])`.
+
+    The class says which relations are stored; an instance adds the gateway, which is its only state. Within a
+    transaction there is another instance, which runs on that transaction and nothing else.
+
+    Args:
+        gateway: Where the relations are stored. It may be shared by any number of repositories.
+
+    Raises:
+        DeclarationError: When a class is made: it names something that is no relation, two relations with one table, or
+            a reference to what is no column of the same type.
+    """
+
+    __slots__ = ()
+
+    _ordered: ClassVar[tuple[Any, ...]] = ()
+
+    def __init__(self, gateway: Gateway) -> None:
+        if not isinstance(gateway, Gateway):
+            raise QueryError(
+                f"{type(self).__name__} is bound to a gateway, not to {gateway!r}",
+                hint="make one: SQLiteGateway(path), or gateways.open(url)",
+            )
+        self._executor: Executor = gateway
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        arguments = generic_arguments(cls, Repository) if "__orig_bases__" in cls.__dict__ else None
+        if arguments is None or isinstance(arguments[0], TypeVar):
+            return
+        relations = _relations(cls.__name__, arguments[0])
+        cls._ordered = relations
+        cls._relations = frozenset(relations)
+
+    @classmethod
+    def change(cls) -> "Changeset[R_contra]":
+        """Return an empty changeset over the relations of this class. It needs no connection."""
+        return Changeset(cls)
+
+    def transaction(
+        self, *, isolation: str | None = None, read_only: bool = False, timeout: float | None = None
+    ) -> "TransactionBlock[Self]":
+        """
+        Return the block of a transaction: `async with repository.transaction() as tx`, where `tx` is a repository of the
+        same class on one connection.
+
+        Leaving the block commits, an exception rolls back. What several tasks do on `tx` is done in the order of their
+        coming. An operation that fails dooms the transaction: whatever follows on `tx` raises `RolledBack`, and so does
+        leaving the block. Within a transaction the block is a savepoint, which keeps its failures to itself.
+
+        Args:
+            isolation: "read uncommitted", "read committed", "repeatable read" or "serializable"; the store's default
+                without it. Not of a nested block.
+            read_only: Writes are refused by the store. Not of a nested block.
+            timeout: Seconds for the whole block.
+
+        Raises:
+            QueryError: The level is unknown.
+            Unsupported: The store cannot give the level, or has no transactions.
+            TransactionTimeout: The block took too long; it is rolled back.
+            TransactionClosed: `tx` was used after its end, or while a nested block of it is open.
+            AfterCommitError: What callbacks raised after the commit, which stands.
+            CommitUnknown: The connection was lost at the commit, and nobody knows.
+        """
+        return TransactionBlock(self, isolation=isolation, read_only=read_only, timeout=timeout)
+
+    async def run(
+        self,
+        work: Callable[[Self], Awaitable[T]],
+        *,
+        retries: int = 3,
+        isolation: str | None = None,
+        read_only: bool = False,
+        timeout: float | None = None,
+    ) -> T:
+        """
+        Do work in a transaction, and again in a new one where that can help: `await blog.run(work)`.
+
+        Args:
+            work: Called with the transaction. It must do all of its work there, since it may be called several times.
+            retries: How often it is called again after an error that passes, such as `SerializationFailure` and
+                `Deadlock`; never after `CommitUnknown`. On a transaction the work is done once, in a nested block: what
+                makes trying again necessary has undone the whole transaction.
+            isolation, read_only, timeout: As of `transaction`, for each time.
+
+        Returns:
+            What the work returned.
+        """
+        checked_retries(retries)
+
+        async def attempt() -> T:
+            async with self.transaction(isolation=isolation, read_only=read_only, timeout=timeout) as tx:
+                return await work(tx)
+
+        return await retried(attempt, 0 if isinstance(self._executor, TransactionScope) else retries)
+
+    def after_commit(self, callback: Callback) -> None:
+        """
+        Have a function called after the commit of this transaction, sync or async, in the order given.
+
+        That of a nested block which is rolled back is not called. It runs before the block ends; what it raises comes
+        out of the block as `AfterCommitError`, and undoes nothing.
+
+        Raises:
+            QueryError: This is a repository and no transaction, or the callback is no function.
+        """
+        executor = self._executor
+        if not isinstance(executor, TransactionScope):
+            raise QueryError(
+                "after_commit of a repository that is no transaction",
+                hint="use it within one: async with repository.transaction() as tx: tx.after_commit(…)",
+            )
+        executor.after_commit(callback)
+
+    async def load(
+        self,
+        relation: StoredIn[Stores[R_contra], ModelT, Any, WrapperT, R2],
+        source: Source[ModelT, WrapperT, R2],
+        *,
+        chunk: int = 10_000,
+        on_progress: Progress | None = None,
+    ) -> int:
+        """
+        Store what an iterable gives, in constant memory: the fastest way in for many rows.
+
+        It is not atomic: each chunk is, and those before one that fails are stored. On a transaction they are a part of
+        it. At most one chunk is taken from the source ahead of the store. Keys do not come back.
+
+        Args:
+            relation: Where to.
+            source: An iterable, sync or async, of models, of wrappers, or of tuples of one and assignments.
+            chunk: Rows that are stored at once.
+            on_progress: Called after each chunk with the number of rows stored so far; sync or async.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            NotStored: The repository does not store the relation.
+            QueryError, ValueNotStorable: A row does not fit; the message begins with its number in the source, from 0.
+            StoreError: A chunk was refused; a note tells which rows.
+        """
+        described = info(relation)
+        self._require(frozenset({described.relation}))
+        return await load(self._executor, described, source, chunk=chunk, on_progress=on_progress)
+
+    async def push_schema(self) -> None:
+        """
+        Create what is missing of this repository's relations; what is there is left as it is.
+
+        It is one transaction where the store can undo changes of a schema.
+        """
+        await self._change_schema(CreateSchema(self._ordered))
+
+    async def reset_schema(self) -> None:
+        """Drop this repository's relations with all of their rows, and nothing else. `push_schema` creates them anew."""
+        await self._change_schema(DropSchema(self._ordered))
+
+    async def verify_schema(self) -> list[Difference]:
+        """Compare the store with what the relations declare; see `mapper.schema.verify`. Nothing is changed."""
+        return await verify(self._executor.gateway, self._ordered)
+
+    async def _change_schema(self, change: CreateSchema | DropSchema) -> None:
+        executor = self._executor
+        operations = executor.gateway.compile_schema(change)
+        if not operations:
+            return
+        if executor.gateway is executor and executor.gateway.capabilities.ddl_transactions:
+            await executor.run(within_transaction(one_by_one(operations), TransactionOptions()))
+        else:
+            await executor.run(one_by_one(operations))
+
+    def __repr__(self) -> str:
+        within = " in a transaction" if isinstance(self._executor, TransactionScope) else ""
+        return f"<{type(self).__name__} on {self._executor.gateway.name}{within}>"
+
+
+def _relations(name: str, union: Any) -> tuple[Any, ...]:
+    """
+    Return the relations of a union, in its order.
+
+    Raises:
+        DeclarationError: With everything that is wrong.
+    """
+    members = get_args(union) if get_origin(union) in (Union, types.UnionType) else (union,)
+    problems = [each for each in [_member_problem(member) for member in members] if each is not None]
+    if not problems:
+        problems = [*_same_tables(members), *[each for member in members for each in _reference_problems(info(member))]]
+    if problems:
+        raise DeclarationError(f"{name} is declared wrongly:\n" + "\n".join([f"  {each}" for each in problems]))
+    return tuple(members)
+
+
+def _member_problem(member: Any) -> str | None:
+    if not isinstance(member, type):
+        return f"{member!r} is not a relation; name the classes themselves, Repository[Posts | Comments], after they are made"
+    try:
+        described = info(member)
+    except DeclarationError:
+        return f"{member.__name__} is not a relation; a relation is a class with columns: class Posts(Relation[Post])"
+    if described.alias is not None:
+        return f"{member.__name__} is an alias ({described.alias!r}) of a relation; name the relation itself"
+    if described.common:
+        return f"{member.__name__} is a common table, which no store holds; give it to a query: with_(…)"
+    return None
+
+
+def _same_tables(members: Sequence[Any]) -> list[str]:
+    problems: list[str] = []
+    found: dict[tuple[str | None, str], Any] = {}
+    for member in members:
+        described = info(member)
+        other = found.setdefault((described.schema, described.name), member)
+        if other is not member:
+            name = described.name if described.schema is None else f"{described.schema}.{described.name}"
+            problems.append(
+                f"{other.__name__} and {member.__name__} are both kept in {name!r}; "
+                f'name one of them otherwise: class {member.__name__}(Relation[…], name="…")'
+            )
+    return problems
+
+
+def _reference_problems(described: RelationInfo) -> list[str]:
+    problems: list[str] = []
+    for column in described.columns:
+        where = f"{described.relation.__name__}.{column.attribute}"
+        try:
+            target = column.referenced()
+        except Exception as error:
+            problems.append(f"{where}: its references function raises {error!r}; name a column that exists by now")
+            continue
+        if target is None:
+            continue
+        if not isinstance(target, Attribute):
+            problems.append(f"{where} refers to {target!r}, which is not a column; write references=lambda: Users.id")
+        elif target.type.key != column.type.key:
+            other = f"{target.relation.__name__}.{target.column.attribute}"
+            problems.append(
+                f"{where} is {column.type!r} and refers to {other}, which is {target.type!r}; make them the same"
+            )
+    return problems

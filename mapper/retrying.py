@@ -1,0 +1,56 @@
+"""
+Trying again what failed for a reason that passes: which errors, and after how long.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import anyio
+
+from mapper.errors import ConnectionLost, MapperError, QueryError, RolledBack
+
+__all__ = ["checked_retries", "retried"]
+
+T = TypeVar("T")
+
+FIRST_PAUSE: Final = 0.005  # seconds
+LONGEST_PAUSE: Final = 1.0  # seconds
+
+
+async def retried(attempt: Callable[[], Awaitable[T]], retries: int) -> T:
+    """
+    Make an attempt, and further ones after errors that another can help.
+
+    Those are the errors that are `retryable`, but for a lost connection: whoever lost it decides. Between attempts it
+    waits, each time about twice as long, and by chance more or less, so that those who collided do not meet again.
+    """
+    pause = FIRST_PAUSE
+    for _ in range(retries):
+        try:
+            return await attempt()
+        except MapperError as error:
+            if not _passes(error):
+                raise
+        await anyio.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(2 * pause, LONGEST_PAUSE)
+    return await attempt()
+
+
+def _passes(error: BaseException | None) -> bool:
+    """Whether the reason of an error may be gone at the next attempt."""
+    if isinstance(error, RolledBack):
+        return _passes(error.__cause__)
+    return isinstance(error, MapperError) and error.retryable and not isinstance(error, ConnectionLost)
+
+
+def checked_retries(retries: object) -> int:
+    """
+    Return a number of retries.
+
+    Raises:
+        QueryError: It is none.
+    """
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        raise QueryError(f"retries is {retries!r}, expected a number", hint="0 tries once, 3 tries at most four times")
+    return retries

@@ -1,0 +1,67 @@
+"""
+The conformance suites: what every gateway must do, as named cases that a plain loop or pytest can run.
+
+A function that makes a gateway goes in; a list of cases comes out. Where a gateway declares that it lacks a capability,
+the case asserts that the statement is refused, so no case is ever skipped.
+
+    @pytest.mark.parametrize("case", gateway_suite(MyGateway), ids=str)
+    async def test_my_gateway(case):
+        await case.run()
+"""
+
+from collections.abc import Awaitable, Callable
+
+from attrs import frozen
+
+from mapper.gateway import Gateway
+from mapper.testing.conformance import errors, filters, reading, transactions, values, writing
+from mapper.testing.conformance.relations import Suite
+
+__all__ = ["Case", "gateway_suite"]
+
+
+@frozen
+class Case:
+    """
+    One named behaviour.
+
+    Attributes:
+        name: The area and the behaviour: `writing: an insert gives its key back`.
+        features: Rows of the feature table that it shows.
+        run: Runs it; raises `AssertionError`, or whatever the gateway raised, where the gateway does not conform.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    run: Callable[[], Awaitable[None]]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def gateway_suite(factory: Callable[[], Gateway]) -> list[Case]:
+    """
+    Return the cases for a gateway.
+
+    Args:
+        factory: Makes a gateway; called once for each case, and the gateway is closed after it. Several of them may
+            speak to one store: each case creates the relations that it uses, whose names begin with `conformance_`, and
+            drops them at its end.
+    """
+    cases: list[Case] = []
+    for area in (values, filters, reading, writing, transactions, errors):
+        suite: Suite = area.SUITE
+        for each in suite.cases:
+            cases.append(Case(f"{suite.name}: {each.title}", each.features, _bound(factory, each.body)))
+    return cases
+
+
+def _bound(factory: Callable[[], Gateway], body: Callable[[Gateway], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        gateway = factory()
+        try:
+            await body(gateway)
+        finally:
+            await gateway.aclose()
+
+    return run

@@ -1,0 +1,73 @@
+"""
+A gateway that hands everything to another one: what `RecordingGateway` and `FaultyGateway` are made of.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from typing_extensions import TypeVar
+
+from mapper.capabilities import Capabilities
+from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program
+from mapper.operations import Operation, Result
+from mapper.statements import CreateSchema, DropSchema, Statement
+from mapper.types import Codecs
+
+__all__ = ["DelegatingGateway"]
+
+T = TypeVar("T")
+
+
+class DelegatingGateway(Gateway):
+    """Behaves as the gateway that it is made with, which it closes when it is closed."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.inner = gateway
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # the other gateway's name
+        """The other gateway's name."""
+        return self.inner.name
+
+    @property
+    def capabilities(self) -> Capabilities:  # type: ignore[override]  # read-only, as everywhere
+        """The other gateway's capabilities."""
+        return self.inner.capabilities
+
+    @property
+    def codecs(self) -> Codecs:  # type: ignore[override]  # as above
+        """The other gateway's codecs."""
+        return self.inner.codecs
+
+    def compile(self, statement: Statement) -> Operation:
+        return self.inner.compile(statement)
+
+    def compile_schema(self, change: CreateSchema | DropSchema) -> Sequence[Operation]:
+        return self.inner.compile_schema(change)
+
+    async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        return await self.inner.fetch(operation, decode)
+
+    async def stream(self, operation: Operation, decode: Decode[T]) -> Batches[T]:
+        return await self.inner.stream(operation, decode)
+
+    async def execute(self, operation: Operation) -> Result:
+        return await self.inner.execute(operation)
+
+    async def run(self, program: Program[T]) -> T:
+        return await self.inner.run(program)
+
+    def connection(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Connection]:
+        return self.inner.connection(read_only=read_only)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        return self.inner.subscribe(listener)
+
+    def statistics(self) -> PoolStatistics:
+        return self.inner.statistics()
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inner!r})"

@@ -1,0 +1,102 @@
+"""
+What a storage type is, and the two errors of values and annotations.
+
+In goes a Python value, out comes the value as every gateway takes it, or a `Misfit` that says why it cannot be kept
+exactly.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic
+
+import attrs
+from typing_extensions import TypeVar
+
+from mapper.types.naming import shown
+
+__all__ = ["Misfit", "StorageType", "UnknownType"]
+
+T = TypeVar("T")
+
+
+class Misfit(ValueError):
+    """
+    A value that a storage type cannot keep exactly.
+
+    `str()` of it shows the value; whoever reports on a sensitive column takes `expected` alone.
+
+    Attributes:
+        message: What was found, with its type, what was expected, and why it fails where that does not go without
+            saying.
+        expected: What was expected; never contains the value.
+        hint: The next step, or None; never contains the value.
+    """
+
+    def __init__(self, value: object, expected: str, *, hint: str | None = None, detail: str = "") -> None:
+        self.message = f"found {shown(value)}, expected {expected}{detail and f': {detail}'}"
+        self.expected = expected
+        self.hint = hint
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHINT: {self.hint}" if self.hint else self.message
+
+    def within(self, place: str) -> "Misfit":
+        """The same misfit, said to be in a part of a larger value: `within("item 3")`."""
+        outer = Misfit(None, self.expected, hint=self.hint)
+        outer.message = f"{place}: {self.message}"
+        return outer
+
+
+class UnknownType(TypeError):
+    """
+    An annotation that no storage type keeps, or a storage type that does not fit its annotation.
+
+    Attributes:
+        message: What was found and what is supported.
+        hint: The next step, or None.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHINT: {self.hint}" if self.hint else self.message
+
+
+@attrs.frozen
+class StorageType(ABC, Generic[T]):
+    """
+    How values of one column are kept: which Python values it takes and which it refuses.
+
+    Storage types are values: hashable, equal when their parts are. How a store keeps them is the business of the
+    gateway's `Codecs`.
+
+    Attributes:
+        key: Short text, equal exactly for equal types within a process; part of structural keys.
+    """
+
+    key: str = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "key", self._key())
+
+    @property
+    @abstractmethod
+    def python(self) -> type[Any]:
+        """The class of the values that a user sees; `object` where they have no common one."""
+
+    @abstractmethod
+    def check(self, value: object) -> T:
+        """
+        The value as it will be read back: subclasses become the exact class, instants become UTC, decimals get their
+        scale.
+
+        Raises:
+            Misfit: The value cannot be kept exactly. None is refused too: NULL is the column's business.
+        """
+
+    @abstractmethod
+    def _key(self) -> str:
+        """The text of `key`; called once."""

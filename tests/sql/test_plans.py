@@ -1,0 +1,118 @@
+"""Plans are found again by shape, bounded, and the same for any values."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gateways.sql.plans import GENERATED, Plans
+from mapper.expressions import Placeholder
+from mapper.select import select
+from mapper.statements import InsertRows
+from tests.sql.blog import Posts, Users, columns, compiled, compiler
+
+ANY: Any = Posts
+ANY_USER: Any = Users.id
+
+
+def counting() -> tuple[Callable[[Any], Any], list[Any]]:
+    """A function that compiles, and the queries that were assembled for it."""
+    made = compiler()
+    assembled: list[Any] = []
+
+    class Watched:
+        def __init__(self, query: Any) -> None:
+            self.key = query.key
+            self.parameters = query.parameters
+            self.assemble = lambda: assembled.append(query) or query.assemble()
+
+    return lambda query: made.compile(Watched(query)), assembled
+
+
+def test_queries_of_one_shape_share_a_plan():
+    compile_, assembled = counting()
+    one = compile_(select(Posts.id).where(Posts.title == "a", Posts.visits > 1).limit(3))
+    other = compile_(select(Posts.id).where(Posts.title == "b", Posts.visits > 2).limit(4))
+    assert one.sql is other.sql
+    assert other.parameters == ("b", 2, 4)
+    assert len(assembled) == 1
+
+
+@pytest.mark.feature("T17")
+def test_list_of_any_length_has_the_same_text():
+    compile_, assembled = counting()
+    operations = [compile_(select(Posts.id).where(Posts.visits.in_(range(size)))) for size in (0, 3, 3000)]
+    assert len({each.sql for each in operations}) == 1
+    assert all(len(each.parameters) == 1 for each in operations)
+    assert len(assembled) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (select(Posts.id).where(Posts.visits > 1), select(Posts.id).where(Posts.visits >= 1)),
+        (select(Posts.id).order_by(Posts.id), select(Posts.id).order_by(Posts.id.desc())),
+        (select(Posts.id).limit(1), select(Posts.id).offset(1)),
+        (select(Posts.id).where(Posts.id == 1), select(Posts.id).having(Posts.id == 1)),
+        (select(Posts.id).where(Posts.body == None), select(Posts.id).where(Posts.body == "x")),
+        (select(Posts.id), select(Posts.named("p").id)),
+        (select(Posts.title.cast(int)), select(Posts.title.cast(float))),
+        (select(Posts.body.in_(["x"])), select(Posts.body.in_(["x", None]))),
+    ],
+)
+def test_queries_of_different_shapes_do_not_collide(left: Any, right: Any):
+    assert left.key != right.key
+    assert compiled(left)[0] != compiled(right)[0]
+
+
+def test_prepared_query_binds_a_none_as_null():
+    query = select(Posts.id).where(ANY.body == Placeholder(0, "body"))
+    text = 'SELECT "posts"."id" FROM "posts" WHERE "posts"."content" IS ?'
+    assert compiled(query.with_parameters((None,))) == (text, (None,))
+    assert compiled(query.with_parameters(("x",))) == (text, ("x",))
+
+
+def test_more_parameters_than_are_generated_for_are_bound_too():
+    query = select(Posts.id).where(*[ANY.visits != each for each in range(GENERATED + 10)])
+    assert compiled(query)[1] == tuple(range(GENERATED + 10))
+
+
+def test_shapes_of_inserts_share_a_plan():
+    made = compiler()
+    for each in range(5):
+        made.compile(InsertRows(Users, columns(Users, "name"), [(str(each),)]))
+    assert len(made._plans) == 1
+    made.compile(InsertRows(Users, columns(Users, "name"), [("x",)], columns(Users, "id")))
+    assert len(made._plans) == 2
+
+
+def test_plans_are_bounded_and_those_in_use_stay():
+    made = compiler(limit=8)
+    used = select(Posts.id).where(Posts.visits > 0)
+    text = made.compile(used).sql  # type: ignore[union-attr]
+    for each in range(50):
+        made.compile(select(Posts.id).where(*[Posts.visits > 0] * (each + 2)))
+        assert made.compile(used).sql is text  # type: ignore[union-attr]
+        assert len(made._plans) <= 8
+
+
+def test_plan_that_is_not_used_is_forgotten():
+    plans: Plans[str] = Plans(4)
+    made: list[int] = []
+
+    def make(number: int) -> str:
+        made.append(number)
+        return str(number)
+
+    for number in (1, 2, 3, 4, 5, 6, 1):
+        assert plans.get(number, lambda number=number: make(number)) == str(number)  # type: ignore[misc]
+    assert made == [1, 2, 3, 4, 5, 6, 1]
+    assert len(plans) <= 4
+
+
+def test_plan_that_failed_is_not_kept():
+    made = compiler()
+    for _ in range(2):
+        with pytest.raises(Exception, match="not among the sources"):
+            made.compile(select(Posts.id).where(ANY_USER == 1))
+    assert len(made._plans) == 0
