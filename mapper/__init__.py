@@ -29,7 +29,6 @@ from mapper.types import Char, Codec, Enumeration, Json, Numeric, Timestamp, Var
 from mapper.wrappers import Keyed, Timestamped, Versioned
 
 __all__ = [
-    *errors.__all__,
     "Assignment",
     "Attribute",
     "Capabilities",
@@ -84,3 +83,4 @@ __all__ = [
     "scalar",
     "select",
 ]
+__all__ += errors.__all__

@@ -96,7 +96,8 @@ def _require_optional(parts: _Parts) -> None:
     for item in parts.items if missing else ():
         if isinstance(item, Attribute) and not item.nullable and info(item.relation).token in missing:
             raise QueryError(
-                f"{item!r} is selected, and a join may leave rows without it", hint="say so: optional(…) around the column"
+                f"{item!r} is selected, and a join may leave rows without it",
+                hint="say so: optional(…) around the column",
             )
 
 

@@ -14,6 +14,7 @@ from mapper.checking import checked_assignments, checked_condition, checked_ref,
 from mapper.commit import Committed, commit
 from mapper.errors import QueryError
 from mapper.expressions import Assignment, Attribute, Expr, Ref
+from mapper.isolation import Isolation
 from mapper.layouts import RowShape, reader_of
 from mapper.relation import RelationInfo, StoredIn, info
 from mapper.rowupdates import updater_of
@@ -151,7 +152,9 @@ class Changeset(Generic[R1]):
         self._place(write)
         write.rows.append(key)
 
-    async def commit(self, repository: Stores[R1], *, retries: int = 0, isolation: str | None = None) -> Committed:
+    async def commit(
+        self, repository: Stores[R1], *, retries: int = 0, isolation: Isolation | None = None
+    ) -> Committed:
         """
         Write everything, in one transaction; on a transaction, as one unit of it.
 

@@ -228,7 +228,7 @@ class Index:
         method: str | None = None,
     ) -> None:
         _require_columns("Index", columns)
-        self.__attrs_init__(columns, name, unique, where, method)
+        self.__attrs_init__(columns, name, unique, where, method)  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
 
 
 @frozen(init=False)
@@ -240,7 +240,7 @@ class Unique:
 
     def __init__(self, *columns: str, name: str | None = None) -> None:
         _require_columns("Unique", columns)
-        self.__attrs_init__(columns, name)
+        self.__attrs_init__(columns, name)  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
 
 
 @frozen

@@ -4,6 +4,7 @@ Reading a relation's class body: which columns it declares, over which model.
 A class goes in; column descriptions come out, together with everything that is wrong with them.
 """
 
+import inspect
 import sys
 from collections.abc import Mapping
 from typing import Any, ForwardRef, Generic, get_args, get_origin
@@ -71,8 +72,7 @@ def evaluate(annotation: Any, owner: type, scope: Mapping[str, Any]) -> Any:
 
 
 def _annotations(owner: type) -> Mapping[str, Any]:
-    annotations: Mapping[str, Any] = owner.__dict__.get("__annotations__", {})
-    return annotations
+    return inspect.get_annotations(owner)
 
 
 def _read(

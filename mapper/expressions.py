@@ -244,7 +244,9 @@ class Expr(Generic[T_co, R_co]):
     @overload
     def __add__(self: "Expr[N, R]", other: "Expr[N, R2]") -> "Expr[N, R | R2]": ...
     @overload
-    def __add__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...
+    def __add__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...  # pyright: ignore[reportOverlappingOverload]  # an int is no Decimal
+    @overload
+    def __add__(self: "Expr[Decimal, R]", other: "int | Expr[int, R2]") -> "Expr[Decimal, R | R2]": ...
     @overload
     def __add__(self: "Expr[str, R]", other: "Expr[str, R2]") -> "Expr[str, R | R2]": ...
     @overload
@@ -257,12 +259,16 @@ class Expr(Generic[T_co, R_co]):
         return _arithmetic("add", self, other)
 
     def __radd__(self: "Expr[Any, R]", other: Any) -> "Expr[Any, R]":
-        return operand(other, self) + self
+        if self.type.python is str:
+            return Call("concat", (operand(other, self), self), TEXT, nullable=None)
+        return _arithmetic("add", _number(other, self), self)
 
     @overload
     def __sub__(self: "Expr[N, R]", other: "Expr[N, R2]") -> "Expr[N, R | R2]": ...
     @overload
-    def __sub__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...
+    def __sub__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...  # pyright: ignore[reportOverlappingOverload]  # an int is no Decimal
+    @overload
+    def __sub__(self: "Expr[Decimal, R]", other: "int | Expr[int, R2]") -> "Expr[Decimal, R | R2]": ...
     @overload
     def __sub__(self: "Expr[N | None, R]", other: "N | Expr[N | None, R2]") -> "Expr[N | None, R | R2]": ...
     def __sub__(self: "Expr[Any, Any]", other: Any) -> "Expr[Any, Any]":
@@ -274,7 +280,7 @@ class Expr(Generic[T_co, R_co]):
     @overload
     def __mul__(self: "Expr[N, R]", other: "Expr[N, R2]") -> "Expr[N, R | R2]": ...
     @overload
-    def __mul__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...
+    def __mul__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...  # pyright: ignore[reportOverlappingOverload]  # an int is no Decimal
     @overload
     def __mul__(self: "Expr[Decimal, R]", other: "int | Expr[int, R2]") -> "Expr[Decimal, R | R2]": ...
     @overload
@@ -766,11 +772,8 @@ def _number(value: Any, beside: Expr[Any, Any]) -> Expr[Any, Any]:
         return Parameter(value, FLOAT)
     if isinstance(value, Decimal):
         return Parameter(value, NUMERIC)
-    if (
-        (isinstance(value, int)
-        and beside.type.python is timedelta)
-        or (beside.type.python is Decimal
-        and isinstance(value, int))
+    if (isinstance(value, int) and beside.type.python is timedelta) or (
+        beside.type.python is Decimal and isinstance(value, int)
     ):
         return Parameter(value, INTEGER)
     if isinstance(beside.type, types.Numeric):

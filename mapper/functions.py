@@ -128,7 +128,9 @@ class Aggregate(Expr[T_co, R_co]):
         self.distinct = distinct
         self.filter = filter
         self.window_only = window_only
-        self.key = f"{name}({'distinct ' if distinct else ''}{','.join([each.key for each in operands])}{f' filter {filter.key}' if filter is not None else ''})"
+        arguments = ",".join([each.key for each in operands])
+        condition = "" if filter is None else f" filter {filter.key}"
+        self.key = f"{name}({'distinct ' if distinct else ''}{arguments}{condition})"
         self.parameters = tuple([value for each in self.children for value in each.parameters])
 
     @property

@@ -271,6 +271,10 @@ class Gateway(ABC):
         """Return the columns that the store has for a relation, in its order; None where it has no such table."""
         raise Unsupported("inspection", self.name)
 
+    def keeps(self, stored: StoredColumn, type_: StorageType[Any]) -> bool:
+        """Return whether a column that the store has keeps values of a storage type exactly."""
+        return stored.type.casefold() == self.declared_type(type_).casefold()
+
     def declared_type(self, type_: StorageType[Any]) -> str:
         """Return what the store calls the type of a column that it makes for a storage type."""
         raise Unsupported("inspection", self.name)

@@ -2,16 +2,18 @@
 What a transaction can be begun with: levels of isolation, and reading only.
 """
 
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 from mapper.capabilities import Capabilities
 from mapper.errors import QueryError, Unsupported
 from mapper.gateway import TransactionOptions
 
-__all__ = ["LEVELS", "transaction_options"]
+__all__ = ["LEVELS", "Isolation", "transaction_options"]
 
-LEVELS: Final = ("read uncommitted", "read committed", "repeatable read", "serializable")
+Isolation: TypeAlias = Literal["read uncommitted", "read committed", "repeatable read", "serializable"]
 """The levels of the SQL standard, the weakest first."""
+
+LEVELS: Final[tuple[str, ...]] = get_args(Isolation)
 
 
 def transaction_options(

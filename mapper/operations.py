@@ -31,6 +31,7 @@ __all__ = [
     "RawSql",
     "Result",
     "Scan",
+    "SqlOperation",
     "Transaction",
     "UpdateByKey",
     "UpdateSql",
@@ -332,6 +333,9 @@ class Call:
     reads: Relations = NONE
     writes: Relations = NONE
 
+
+SqlOperation: TypeAlias = QuerySql | RawSql | Insert | Upsert | UpdateSql | DeleteSql
+"""What SQL gateways compile statements to: each has `sql` and `parameters`."""
 
 Operation: TypeAlias = (
     QuerySql

@@ -153,7 +153,7 @@ def _is_unique(expression: Expr[Any, Any], described: RelationInfo) -> bool:
         return False
     name = expression.column.attribute
     alone = (name,)
-    return described.key_columns == {name} or any(each.columns == alone for each in described.uniques)
+    return described.key_columns == frozenset(alone) or any(each.columns == alone for each in described.uniques)
 
 
 def _page_query(

@@ -205,13 +205,18 @@ class _Planner:
                 writers[each] = (index, row)
 
     def place_by_tokens(self) -> None:
-        """Put a row that touches what an earlier row of another shape touches, within one run, on a higher level."""
+        """
+        Put a row that touches what an earlier row of another shape touches, within one run, on a higher level: on one
+        that rows of its shape are on already, if there is one.
+        """
+        known: dict[tuple[int, Hashable], set[int]] = {}
         for index in self.earlier:
             self.levels[index] = [0] * len(self.writes[index].positions)
         for index, row in self._in_order(self.earlier):
-            found = self.earlier[index].get(row)
-            if found:
-                self.levels[index][row] = max([self._level_after(place, index) for place in found])
+            least = max([self._level_after(place, index) for place in self.earlier[index].get(row, ())], default=0)
+            levels = known.setdefault((self.runs.of_write[index][0], self.writes[index].shape), set())
+            self.levels[index][row] = min([each for each in levels if each >= least], default=least)
+            levels.add(self.levels[index][row])
 
     def _level_after(self, place: Place, index: int) -> int:
         if self.runs.of_write[place[0]][0] != self.runs.of_write[index][0]:

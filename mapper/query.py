@@ -86,8 +86,7 @@ class Query(Subselect, Generic[T_co, R]):
     def from_(self, relation: Stored[Any, Any, R2]) -> "Query[T_co, R | R2]":
         """Read from `relation`. Without this, a query reads from the relation of its first column."""
         described = info(relation)
-        query: Query[Any, Any] = self  # its relations grow
-        return query._extended(Clause("from", payload=described.relation), f"|from {described.token}", ())
+        return _grown(self, Clause("from", payload=described.relation), f"|from {described.token}", ())
 
     def where(self, *conditions: Expr[bool, R] | Expr[bool | None, R]) -> Self:
         """Keep rows for which all conditions hold. Called again, it adds to them."""
@@ -322,8 +321,7 @@ class Query(Subselect, Generic[T_co, R]):
         described = info(relation)
         condition = _condition(on)
         clause = Clause("join", (condition,), (kind, described.relation))
-        query: Query[Any, Any] = self  # its relations grow
-        return query._extended(clause, f"|{kind} join {described.token} on {condition.key}", condition.parameters)
+        return _grown(self, clause, f"|{kind} join {described.token} on {condition.key}", condition.parameters)
 
     def _derived(self, kind: str, values: tuple[Expr[Any, Any], ...], item: Expr[S, Any]) -> "Query[S, R]":
         """Return another query over the rows of this one, whose rows are `item` alone."""
@@ -356,11 +354,12 @@ class Query(Subselect, Generic[T_co, R]):
 
     def _clauses(self) -> list[Clause]:
         clauses: list[Clause] = []
+        # What was selected first names the source, not what count() or exists() ask for later.
         items = self._projection
         query: Query[Any, Any] | None = self
         while query is not None:
             clauses.append(query._clause)
-            items = query._projection  # in the end what was selected first, before count() or exists() asked for another
+            items = query._projection
             query = query._previous
         clauses.reverse()
         return _with_source(clauses, items)
@@ -491,6 +490,11 @@ def whole(described: RelationInfo, *, wrapped: bool) -> Query[Any, Any]:
             _WHOLE.clear()
         _WHOLE[described.token, wrapped] = known
     return known
+
+
+def _grown(query: Query[Any, Any], clause: Clause, key: str, parameters: tuple[Any, ...]) -> Query[Any, Any]:
+    """Return the query with a clause that adds a relation; the caller says which."""
+    return query._extended(clause, key, parameters)
 
 
 WHOLE_LIMIT: Final = 1024

@@ -199,7 +199,10 @@ class Relation(Generic[M, K, W]):
             raise DeclarationError(
                 f"{alias!r} cannot be an alias of {cls.__name__}", hint="give a name of at least one character"
             )
-        return type(cls.__name__, (cls,), {"__module__": cls.__module__}, _alias_of=(described, alias))
+        alias_class: type[Self] = type(
+            cls.__name__, (cls,), {"__module__": cls.__module__}, _alias_of=(described, alias)
+        )  # pyright: ignore[reportAssignmentType]  # a subclass of this one
+        return alias_class
 
     @classmethod
     def hydrate(cls, row: Row) -> M:

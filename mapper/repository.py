@@ -7,20 +7,21 @@ Queries, changesets and loads run on the instance.
 
 import types
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
-from typing import Any, ClassVar, Self, TypeAlias, Union, get_args, get_origin
+from typing import Any, ClassVar, Self, TypeAlias, Union, get_args, get_origin, overload
 
 from typing_extensions import TypeVar
 
 from mapper.changeset import Changeset
 from mapper.commit import one_by_one, within_transaction
 from mapper.declaring import generic_arguments
-from mapper.errors import DeclarationError, QueryError
+from mapper.errors import DeclarationError, MigrationDrift, QueryError
 from mapper.expressions import Assignment, Attribute
 from mapper.gateway import Executor, Gateway, TransactionOptions
+from mapper.isolation import Isolation
 from mapper.loading import Progress, load
 from mapper.relation import RelationInfo, StoredIn, info
 from mapper.retrying import checked_retries, retried
-from mapper.schema import Difference, verify
+from mapper.schema import verify
 from mapper.scope import Callback, TransactionScope
 from mapper.statements import CreateSchema, DropSchema
 from mapper.stores import Stores
@@ -35,9 +36,7 @@ ModelT = TypeVar("ModelT")
 WrapperT = TypeVar("WrapperT")
 
 _Row: TypeAlias = ModelT | WrapperT | tuple[ModelT | WrapperT, *tuple[Assignment[R2], ...]]
-
-Source: TypeAlias = Iterable[_Row[ModelT, WrapperT, R2]] | AsyncIterable[_Row[ModelT, WrapperT, R2]]
-"""What can be loaded: models, wrappers, or tuples of one of them and assignments."""
+"""What can be loaded: a model, a wrapper, or a tuple of one of them and assignments."""
 
 
 class Repository(Stores[R_contra]):
@@ -82,7 +81,7 @@ class Repository(Stores[R_contra]):
         return Changeset(cls)
 
     def transaction(
-        self, *, isolation: str | None = None, read_only: bool = False, timeout: float | None = None
+        self, *, isolation: Isolation | None = None, read_only: bool = False, timeout: float | None = None
     ) -> "TransactionBlock[Self]":
         """
         Return the block of a transaction: `async with repository.transaction() as tx`, where `tx` is a repository of the
@@ -113,7 +112,7 @@ class Repository(Stores[R_contra]):
         work: Callable[[Self], Awaitable[T]],
         *,
         retries: int = 3,
-        isolation: str | None = None,
+        isolation: Isolation | None = None,
         read_only: bool = False,
         timeout: float | None = None,
     ) -> T:
@@ -156,13 +155,26 @@ class Repository(Stores[R_contra]):
             )
         executor.after_commit(callback)
 
+    @overload
     async def load(
         self,
         relation: StoredIn[Stores[R_contra], ModelT, Any, WrapperT, R2],
-        source: Source[ModelT, WrapperT, R2],
+        source: Iterable[_Row[ModelT, WrapperT, R2]],
         *,
         chunk: int = 10_000,
         on_progress: Progress | None = None,
+    ) -> int: ...
+    @overload
+    async def load(
+        self,
+        relation: StoredIn[Stores[R_contra], ModelT, Any, WrapperT, R2],
+        source: AsyncIterable[_Row[ModelT, WrapperT, R2]],
+        *,
+        chunk: int = 10_000,
+        on_progress: Progress | None = None,
+    ) -> int: ...
+    async def load(
+        self, relation: Any, source: object, *, chunk: int = 10_000, on_progress: Progress | None = None
     ) -> int:
         """
         Store what an iterable gives, in constant memory: the fastest way in for many rows.
@@ -200,9 +212,22 @@ class Repository(Stores[R_contra]):
         """Drop this repository's relations with all of their rows, and nothing else. `push_schema` creates them anew."""
         await self._change_schema(DropSchema(self._ordered))
 
-    async def verify_schema(self) -> list[Difference]:
-        """Compare the store with what the relations declare; see `mapper.schema.verify`. Nothing is changed."""
-        return await verify(self._executor.gateway, self._ordered)
+    async def verify_schema(self) -> None:
+        """
+        Compare the store with what the relations declare. Nothing is changed; `mapper.schema.verify` gives the
+        differences as values.
+
+        Raises:
+            MigrationDrift: They differ; the text has each difference and what mends it.
+            Unsupported: The gateway cannot tell what its store has.
+        """
+        found = await verify(self._executor.gateway, self._ordered)
+        if found:
+            lines = [f"  {each.relation.__name__}: {each.problem}\n    {each.mend}" for each in found]
+            raise MigrationDrift(
+                f"the store differs from what {type(self).__name__} declares:\n" + "\n".join(lines),
+                hint="mend each as its second line says",
+            )
 
     async def _change_schema(self, change: CreateSchema | DropSchema) -> None:
         executor = self._executor
@@ -221,7 +246,9 @@ class Repository(Stores[R_contra]):
 
 def _relations(name: str, union: Any) -> tuple[Any, ...]:
     """
-    Return the relations of a union, in its order.
+    Return the relations of a union, by the names of their tables.
+
+    A union's own order cannot be told: `Repository[A | B]` and `Repository[B | A]` are one object to Python.
 
     Raises:
         DeclarationError: With everything that is wrong.
@@ -232,7 +259,12 @@ def _relations(name: str, union: Any) -> tuple[Any, ...]:
         problems = [*_same_tables(members), *[each for member in members for each in _reference_problems(info(member))]]
     if problems:
         raise DeclarationError(f"{name} is declared wrongly:\n" + "\n".join([f"  {each}" for each in problems]))
-    return tuple(members)
+    return tuple(sorted(members, key=_table))
+
+
+def _table(relation: Any) -> tuple[str, str]:
+    described = info(relation)
+    return described.schema or "", described.name
 
 
 def _member_problem(member: Any) -> str | None:

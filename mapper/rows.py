@@ -53,12 +53,13 @@ class Rows(Generic[T_co]):
         item: T_co = next(self._items, _END)
         if item is not _END:
             return item
-        if self._batches is None:
+        batches = self._batches
+        if batches is None:
             if self._open is _closed:
                 raise StopAsyncIteration
             self._begun = True
-            self._batches = await self._open()
-        batch = await self._batches.next()
+            self._batches = batches = await self._open()
+        batch = await batches.next()
         if batch is None:
             await self.aclose()
             raise StopAsyncIteration

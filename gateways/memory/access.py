@@ -1,7 +1,8 @@
 """
 Rows of one relation that fulfil conditions, through an index where there is one.
 
-A relation and conditions go in; a function of a statement's values comes out. Indexes only make it faster: every condition is checked again.
+A relation and conditions go in; a function of a statement's values comes out. Indexes only make it faster: every
+condition is checked again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

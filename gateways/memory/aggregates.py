@@ -1,7 +1,8 @@
 """
 Aggregates: one value of many rows.
 
-An `Aggregate` and a scope go in; a function of a list of rows comes out. NULLs do not count; of no values, all but counts are NULL.
+An `Aggregate` and a scope go in; a function of a list of rows comes out. NULLs do not count; of no values, all but
+counts are NULL.
 """
 
 import math
@@ -43,7 +44,10 @@ def compile_aggregate(aggregate: Aggregate[Any, Any], scope: Scope) -> Summary:
 
 
 def gather(aggregate: Aggregate[Any, Any], scope: Scope) -> Callable[[Sequence[Any], Values], list[Any]]:
-    """Return what collects an aggregate's values: filtered, not NULL, equal ones once where it is distinct. `count()` collects rows."""
+    """
+    Return what collects an aggregate's values: filtered, not NULL, equal ones once where it is distinct. `count()`
+    collects rows.
+    """
     keep = compile_expression(aggregate.filter, scope) if aggregate.filter is not None else None
     if not aggregate.operands:
         return _filtered(keep)

@@ -1,7 +1,8 @@
 """
 Arithmetic on stored numbers, which never wraps, overflows or loses digits silently.
 
-Integers have 64 bits, decimals are exact, `/` is true division, and division by zero is NULL. Functions of plain values; NULL does not reach them.
+Integers have 64 bits, decimals are exact, `/` is true division, and division by zero is NULL. Functions of plain
+values; NULL does not reach them.
 """
 
 import math

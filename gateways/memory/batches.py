@@ -1,8 +1,8 @@
 """
 Streams: results that are read batch by batch, of one state of the store, in constant memory.
 
-A read goes in; batches of objects come out, made when they are asked for. What a stream holds, a snapshot and perhaps a place among the gateway's
-connections, goes back at the end of it, whichever way it comes.
+A read goes in; batches of objects come out, made when they are asked for. What a stream holds, a snapshot and perhaps a
+place among the gateway's connections, goes back at the end of it, whichever way it comes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final, Generic
 
 import anyio
-from anyio.lowlevel import checkpoint, current_token
+from anyio.lowlevel import checkpoint
 from typing_extensions import TypeVar
 
 from gateways.memory.events import Clock
@@ -65,7 +65,7 @@ class MemoryBatches(Generic[T]):
         self._batch: Sequence[T] | None = None
         self._running = False
         self.open = True
-        self.loop: object = current_token()
+        self.loop: object = shared.loop()
         self.task = anyio.get_current_task().id
 
     def begin(self, session: Session) -> None:
@@ -117,7 +117,9 @@ class MemoryBatches(Generic[T]):
             self._shared.listeners.tell(self._clock.event(self._operation, error))
 
     def _read(self) -> Sequence[T]:
-        """Read a batch. One row more than asked for tells whether there is another; the end is noticed with the last rows."""
+        """
+        Read a batch. One row more than asked for tells whether there is another; the end is noticed with the last rows.
+        """
         clock = self._clock
         if clock is not None:
             clock.idled()

@@ -1,8 +1,8 @@
 """
 Conversion of stored values from one storage type to another, and the parts of moments.
 
-Storage types go in, functions of plain values come out; NULL does not reach them. What cannot be converted exactly is a `StatementError`, except that a
-cast of a number to an integer cuts off what follows the point.
+Storage types go in, functions of plain values come out; NULL does not reach them. What cannot be converted exactly is a
+`StatementError`, except that a cast of a number to an integer cuts off what follows the point.
 """
 
 import math
@@ -72,7 +72,8 @@ def assigned(
     target: StorageType[Any], source: StorageType[Any], codecs: Codecs, where: str
 ) -> Callable[[Any], Any] | None:
     """
-    Return what a computed value goes through before a column keeps it; None where every value of `source` can be kept as it is.
+    Return what a computed value goes through before a column keeps it; None where every value of `source` can be kept
+    as it is.
 
     What it returns raises `StatementError` for a value that the column cannot keep exactly.
     """
@@ -252,7 +253,9 @@ _CONVERSIONS: Final[dict[type, Callable[[Any], Any]]] = {
 
 
 def _widening(target: StorageType[Any]) -> Callable[[Any], Any]:
-    """Return the conversion that an assignment makes by itself: between kinds of numbers, and only where no digit is lost."""
+    """
+    Return the conversion that an assignment makes by itself: between kinds of numbers, and only where no digit is lost.
+    """
     match target:
         case Integer():
             return _exact_integer

@@ -18,8 +18,10 @@ from mapper.types import (
     Decoder,
     Encoder,
     Enumeration,
+    Float,
     Json,
     List,
+    Misfit,
     StorageType,
     document_decoder,
     document_encoder,
@@ -70,6 +72,8 @@ def _encoder(type_: StorageType[Any]) -> Encoder:
     match type_:
         case Enumeration():
             return lambda value: type_.kept(type_.check(value))
+        case Float():
+            return _float_encoder(type_)
         case List():
             encode_item = _encoder(type_.item)
             return lambda value: type_.converted(value, encode_item)
@@ -80,6 +84,18 @@ def _encoder(type_: StorageType[Any]) -> Encoder:
             return lambda value: type_.converted(value, encode)
         case _:
             return type_.check
+
+
+def _float_encoder(type_: Float) -> Encoder:
+    check = type_.check
+
+    def encoder(value: Any) -> float:
+        number = check(value)
+        if number != number:
+            raise Misfit(number, "a float that is a number", hint="NaN equals nothing: store None in a nullable column")
+        return number
+
+    return encoder
 
 
 def _json_encoder(type_: Json) -> Encoder:

@@ -1,7 +1,8 @@
 """
 Common tables: rows that are made once a run and read as often as wanted.
 
-A definition goes in; its rows come out, made as they are asked for, so that a recursive one may be infinite where the query that reads it is limited.
+A definition goes in; its rows come out, made as they are asked for, so that a recursive one may be infinite where the
+query that reads it is limited.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +32,8 @@ class Definition:
 @frozen(eq=False)
 class Recursive:
     """
-    The rows of a recursive common table: those of `base`, then those that the steps make of the rows of the round before, until a round makes none.
+    The rows of a recursive common table: those of `base`, then those that the steps make of the rows of the round
+    before, until a round makes none.
 
     Attributes:
         steps: Pairs of what produces rows and whether only new ones count (`union`, against `union_all`).

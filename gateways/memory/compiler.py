@@ -1,8 +1,8 @@
 """
 The compiler of the memory gateway: statements to operations, and operations to what runs them.
 
-A statement goes in; an operation comes out, with encoded values. What is compiled of its shape is kept, so that it is done once. The functions that run
-an operation are found by the parts that operations of one shape share.
+A statement goes in; an operation comes out, with encoded values. What is compiled of its shape is kept, so that it is
+done once. The functions that run an operation are found by the parts that operations of one shape share.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -104,7 +104,7 @@ class MemoryCompiler:
                 layout_of(each, self.codecs)
         return [Call(name, relations, writes=frozenset(relations))] if relations else []
 
-    # -- running ---------------------------------------------------------------------------------------------------------------------------
+    # -- running -------------------------------------------------------------------------------------------------------
 
     def read(self, operation: Operation, view: View) -> Iterable[tuple[Any, ...]]:
         """
@@ -157,7 +157,7 @@ class MemoryCompiler:
     def _keep(self, parts: Key, size: int, made: Any) -> None:
         self._by_parts.keep((size, *map(id, parts)), (parts, made))
 
-    # -- plans -----------------------------------------------------------------------------------------------------------------------------
+    # -- plans ---------------------------------------------------------------------------------------------------------
 
     def _read(self, statement: Readable) -> Operation:
         known: ReadPlan | None = self._plans.young.get(statement.key)
@@ -175,6 +175,8 @@ class MemoryCompiler:
 
     def _insert(self, statement: InsertRows) -> Operation:
         conflict, relation = statement.conflict, info(statement.relation).original
+        if conflict is not None and conflict.assignments and not conflict.key:
+            return InsertPlan(statement, self.codecs).operation(statement)
         of_conflict = None if conflict is None else (conflict.columns, conflict.key)
         key = (InsertRows, relation, statement.columns, of_conflict)
         plan: InsertPlan = self._plans.get(key, lambda: InsertPlan(statement, self.codecs))

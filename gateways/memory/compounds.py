@@ -1,7 +1,8 @@
 """
 Set operations over rows, and telling rows apart.
 
-Operators and iterables of rows go in, an iterable of rows comes out. NULL equals NULL here, as everywhere in SQL but in comparisons.
+Operators and iterables of rows go in, an iterable of rows comes out. NULL equals NULL here, as everywhere in SQL but in
+comparisons.
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """
 What compiled expressions are, and what all expressions of one statement share.
 
-Slots of a numbered tree go in; a function that encodes a statement's values, and the tuple of values that every compiled expression is called with,
-come out.
+Slots of a numbered tree go in; a function that encodes a statement's values, and the tuple of values that every
+compiled expression is called with, come out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -87,6 +87,10 @@ class Run:
         """Return the run of a subquery of the select whose current row this is."""
         return Run(self.view, now=self.now, outers=(*self.outers, row), commons=self.commons, kept=self.kept)
 
+    def again(self) -> "Run":
+        """Return a run of the same plan after something has changed: what was computed once is computed anew."""
+        return Run(self.view, now=self.now)
+
     def knowing(self, commons: Mapping[Any, Any]) -> "Run":
         """Return the same run with further common tables; what was computed once may now have another value."""
         return Run(self.view, now=self.now, outers=self.outers, commons={**self.commons, **commons})
@@ -113,7 +117,8 @@ class Subplan(Protocol):
 
 class Compilation:
     """
-    What the expressions of one statement share: how its parameters are encoded, and what is prepared of them before a run.
+    What the expressions of one statement share: how its parameters are encoded, and what is prepared of them before a
+    run.
 
     Attributes:
         codecs: The gateway's.
@@ -163,7 +168,10 @@ class Compilation:
                     self._beside.setdefault(each.index, place)
 
     def prepare(self, source: "int | tuple[int, ...]", make: Prepare) -> int:
-        """Have `make` called once a run with a parameter (with several, as a list) and return the position of what it returns."""
+        """
+        Have `make` called once a run with a parameter (with several, as a list) and return the position of what it
+        returns.
+        """
         position = self.size + len(self._preparations)
         prepare = make if isinstance(source, int) else _of_several(source, make)
         self._preparations.append((source if isinstance(source, int) else -1, prepare))
@@ -179,16 +187,17 @@ class Compilation:
 
         Raises:
             ValueNotStorable: One of them is not a value of its type.
-            QueryError: Rows are grouped by an expression and it is used with other values.
+            QueryError: Rows are grouped or ordered by an expression that is selected with other values.
         """
         encoded = list(parameters)
         for index, binding in self._bindings.items():
             encoded[index] = binding.encoded(encoded[index])
         for first, second in self._equal:
-            if encoded[first] != encoded[second]:
+            if parameters[first] != parameters[second]:
                 raise QueryError(
-                    f"rows are grouped by an expression of {encoded[first]!r}, and it is used with {encoded[second]!r}",
-                    hint="use the same expression in group_by and in select",
+                    f"one expression is used with {parameters[first]!r} and with {parameters[second]!r}, "
+                    "and rows are grouped or ordered by it",
+                    hint="use the same values in group_by, order_by and select",
                 )
         return tuple(encoded)
 

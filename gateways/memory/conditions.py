@@ -1,9 +1,9 @@
 """
 SQL text of relations as expressions: checks, server defaults, generated columns.
 
-Text over the names that columns have in the store goes in; an expression comes out. The language is the part of SQL that means the same everywhere:
-comparisons, `and or not`, `in`, `between`, `is null`, `+ - * %`, `||`, literals, a few functions. Everything else is refused, because a check that is
-not understood would not be kept.
+Text over the names that columns have in the store goes in; an expression comes out. The language is the part of SQL
+that means the same everywhere: comparisons, `and or not`, `in`, `between`, `is null`, `+ - * %`, `||`, literals, a few
+functions. Everything else is refused, because a check that is not understood would not be kept.
 """
 
 import re
@@ -101,7 +101,10 @@ _FUNCTIONS: Final[dict[str, tuple[str, StorageType[Any] | None]]] = {
     "coalesce": ("coalesce", None),
     "nullif": ("nullif", None),
 }
-"""Names of functions, what they are called in `mapper.functions`, and the type of their value; None is that of the first argument."""
+"""
+Names of functions, what they are called in `mapper.functions`, and the type of their value; None is that of the first
+argument.
+"""
 
 _MOMENTS: Final[dict[str, tuple[str, StorageType[Any]]]] = {
     "current_timestamp": ("now", TimestampTz()),
@@ -129,7 +132,7 @@ class _Parser:
             raise _NotUnderstood(f"what stands at {self._tokens[self._next][1]!r}")
         return Parameter(found.value, TEXT) if isinstance(found, _Literal) else found
 
-    # -- conditions ------------------------------------------------------------------------------------------------------------------------
+    # -- conditions ----------------------------------------------------------------------------------------------------
 
     def _either(self) -> Expr[Any, Any]:
         parts = [self._every()]
@@ -182,7 +185,7 @@ class _Parser:
         like = next((each for each in operands if not isinstance(each, _Literal | Parameter)), operands[0])
         return Call(name, tuple([self._beside(like, each) for each in operands]), BOOLEAN, nullable=None)
 
-    # -- values ----------------------------------------------------------------------------------------------------------------------------
+    # -- values --------------------------------------------------------------------------------------------------------
 
     def _sum(self) -> Expr[Any, Any]:
         left = self._product()
@@ -291,7 +294,7 @@ class _Parser:
             return Parameter(float(value.parameters[0]), FLOAT)
         return value
 
-    # -- tokens ----------------------------------------------------------------------------------------------------------------------------
+    # -- tokens --------------------------------------------------------------------------------------------------------
 
     def _peek(self) -> _Token | None:
         return self._tokens[self._next] if self._next < len(self._tokens) else None

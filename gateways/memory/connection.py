@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any
 
 import anyio
-from anyio.lowlevel import current_token
 from typing_extensions import TypeVar
 
 from gateways.memory.batches import CHUNK, MemoryBatches
@@ -28,7 +27,8 @@ T = TypeVar("T")
 
 class MemoryConnection(Connection):
     """
-    A held connection; see `mapper.gateway.Connection`. Several tasks may use it: what they do is done in the order of their asking.
+    A held connection; see `mapper.gateway.Connection`. Several tasks may use it: what they do is done in the order of
+    their asking.
 
     Attributes:
         loop, task: Who holds it.
@@ -39,7 +39,7 @@ class MemoryConnection(Connection):
         self._session = Session(shared.store, shared.compiler, read_only=read_only)
         self._streams: set[MemoryBatches[Any]] = set()
         self._ended = False
-        self.loop: object = current_token()
+        self.loop: object = shared.loop()
         self.task = anyio.get_current_task().id
 
     @property
@@ -98,7 +98,7 @@ class MemoryConnection(Connection):
         self._shared.open.discard(self)
         self._shared.give_place()
 
-    # -- inside ----------------------------------------------------------------------------------------------------------------------------
+    # -- inside --------------------------------------------------------------------------------------------------------
 
     def _require_open(self) -> None:
         self._shared.enter()
@@ -110,15 +110,10 @@ class MemoryConnection(Connection):
     async def _take_turn(self, operation: Operation, clock: Clock | None) -> None:
         """Have the turn to write: for the length of a transaction that begins, or of one operation."""
         shared = self._shared
-        if not shared.writer.take_now():
-            try:
-                await shared.take_turn(operation)
-            except BaseException as error:
-                _tell(shared, operation, clock, error)
-                raise
-            if self._ended:
-                shared.writer.give()
-                self._require_open()
+        await shared.take_turn(operation, clock)
+        if self._ended:
+            shared.writer.give()
+            self._require_open()
         shared.holder = self
 
     def _give_turn(self) -> None:

@@ -1,7 +1,8 @@
 """
 Selects, compiled to functions of a view of the store.
 
-A numbered select goes in, a plan comes out: filter, group, window, order and project, each compiled once. Rows come as they are asked for, as far as
+A numbered select goes in, a plan comes out: filter, group, window, order and project, each compiled once. Rows come as
+they are asked for, as far as
 the select allows it: groups, windows and orders need all of them first.
 """
 
@@ -19,7 +20,7 @@ from gateways.memory.computing import Compilation, Compute, Row, Subplan, Values
 from gateways.memory.expressions import compile_condition, compile_expression, row_of
 from gateways.memory.grouping import Groups
 from gateways.memory.ordering import Term, compile_terms, ordered, term_of
-from gateways.memory.scope import Scope, shape
+from gateways.memory.scope import Scope, shape, slots
 from gateways.memory.sources import Produce, compile_sources
 from gateways.memory.windows import Windows
 from mapper.errors import QueryError, Unsupported
@@ -271,7 +272,6 @@ def _projection(
 
 def _output_terms(order_by: Sequence[Order[Any]], select: Select, scope: Scope) -> list[Term]:
     """Compile an order of the rows that come out; it can only name what is selected."""
-    del scope
     terms = []
     for order in order_by:
         position = _output(order.expression, select)
@@ -280,6 +280,7 @@ def _output_terms(order_by: Sequence[Order[Any]], select: Select, scope: Scope) 
                 f"the rows are ordered by {order.expression!r}, which is not selected",
                 hint="after distinct and set operations, order by a selected column",
             )
+        scope.compilation.require_equal(slots(select.items[position]), slots(order.expression))
         terms.append(term_of(order, getter((position,))))
     return terms
 

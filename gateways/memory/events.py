@@ -83,7 +83,10 @@ class Listeners:
         return Clock() if self._listeners else None
 
     def tell(self, event: OperationEvent) -> None:
-        """Hand an event to every listener. What one raises is logged: the operation has happened, and the others are to be told too."""
+        """
+        Hand an event to every listener. What one raises is logged: the operation has happened, and the others are to be
+        told too.
+        """
         for listener in self._listeners:
             try:
                 listener(event)

@@ -1,8 +1,8 @@
 """
 Compiling expressions to functions.
 
-An expression tree and the scope of its columns go in; a `Compute` comes out: a function of a row and the statement's values, made once a plan. None is
-NULL throughout.
+An expression tree and the scope of its columns go in; a `Compute` comes out: a function of a row and the statement's
+values, made once a plan. None is NULL throughout.
 """
 
 from collections.abc import Callable

@@ -1,13 +1,13 @@
 """
 The memory gateway: the reference for what queries and changesets mean.
 
-Statements go in and operations come out of `compile`; operations go in and results come out of the rest. Everything happens in the caller's task, on
-asyncio and trio alike; only who must wait for another's transaction waits.
+Statements go in and operations come out of `compile`; operations go in and results come out of the rest. Everything
+happens in the caller's task, on asyncio and trio alike; only who must wait for another's transaction waits.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from anyio.lowlevel import checkpoint
 from typing_extensions import TypeVar
@@ -19,10 +19,11 @@ from gateways.memory.session import Session
 from gateways.memory.sharing import Shared
 from mapper.capabilities import Capabilities
 from mapper.errors import QueryError, StatementError
-from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program
+from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program, StoredColumn
 from mapper.operations import Operation, Result, Transaction
+from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
-from mapper.types import Codecs
+from mapper.types import Codecs, StorageType
 
 __all__ = ["MEMORY_CAPABILITIES", "MemoryGateway"]
 
@@ -65,13 +66,16 @@ PATIENCE: Final = 64
 
 class MemoryGateway(Gateway):
     """
-    A store in the memory of this process. It lives as long as the gateway: `aclose` closes connections, and keeps the rows.
+    A store in the memory of this process. It lives as long as the gateway: `aclose` closes connections, and keeps the
+    rows.
 
-    One transaction writes at a time; others that are to write wait in line. Readers never wait: they read what was committed when they began, and a
-    stream or a read-only transaction goes on reading that. Every isolation level is given as serializable.
+    One transaction writes at a time; others that are to write wait in line. Readers never wait: they read what was
+    committed when they began, and a stream or a read-only transaction goes on reading that. Every isolation level is
+    given as serializable.
 
     Args:
-        max_connections: How many `connection()` blocks, transactions and unfinished streams there may be at once. Single operations need none.
+        max_connections: How many `connection()` blocks, transactions and unfinished streams there may be at once.
+            Single operations need none.
         pool_timeout: Seconds to wait for one of them, or for the turn to write.
 
     Raises:
@@ -105,6 +109,28 @@ class MemoryGateway(Gateway):
             Unsupported: A check, default or generated column is in SQL that is not understood.
         """
         return self._shared.compiler.compile_schema(change)
+
+    async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
+        """Return the columns of a relation's table, in their order; None where there is no such table."""
+        await self._enter()
+        described = info(relation)
+        table = self._shared.store.tables.get((described.schema, described.name))
+        if table is None:
+            return None
+        return [
+            StoredColumn(
+                name=each.name,
+                type=self.declared_type(each.type),
+                nullable=each.nullable,
+                primary_key=each.primary_key,
+                has_default=each.autoincrement or each.options.server_default is not None,
+            )
+            for each in table.layout.columns
+        ]
+
+    def declared_type(self, type_: StorageType[Any]) -> str:
+        """Return the name of a storage type: values are kept as they are."""
+        return repr(type_)
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
         """Run a read and return all of its rows as objects. It needs no connection and waits for nobody."""
@@ -148,7 +174,7 @@ class MemoryGateway(Gateway):
         clock = shared.listeners.clock()
         if not session.wants_turn(operation):
             return executed(shared, session, operation, clock)
-        await shared.take_turn(operation)
+        await shared.take_turn(operation, clock)
         try:
             return executed(shared, session, operation, clock)
         finally:
@@ -172,11 +198,16 @@ class MemoryGateway(Gateway):
         return self._shared.listeners.add(listener)
 
     def statistics(self) -> PoolStatistics:
-        """Count connections: blocks and streams that are open. None is idle, since nothing is kept of one; those who wait to write count as waiting."""
+        """
+        Count connections: blocks and streams that are open. None is idle, since nothing is kept of one; those who wait
+        to write count as waiting.
+        """
         return self._shared.statistics()
 
     async def aclose(self) -> None:
-        """Roll back transactions, end streams and close connections. The rows stay, and the gateway can be used again."""
+        """
+        Roll back transactions, end streams and close connections. The rows stay, and the gateway can be used again.
+        """
         self._shared.leave()
 
     async def _enter(self) -> None:
@@ -221,7 +252,7 @@ class _ProgramRun:
         shared, session = self._shared, self._session
         clock = shared.listeners.clock()
         if session.wants_turn(operation):
-            await shared.take_turn(operation)
+            await shared.take_turn(operation, clock)
             self._turn = True
         try:
             return executed(shared, session, operation, clock)

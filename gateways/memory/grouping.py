@@ -1,8 +1,8 @@
 """
 Groups of rows.
 
-The scope of a select's sources and what it groups by go in; a scope whose rows are groups comes out. A group's row is a tuple of its first row, the
-values grouped by, and the values of aggregates.
+The scope of a select's sources and what it groups by go in; a scope whose rows are groups comes out. A group's row is a
+tuple of its first row, the values grouped by, and the values of aggregates.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,8 @@ class Groups(Scope):
     """
     The groups of a select.
 
-    Aggregates are compiled as they are met, so that the rows of groups are made after everything that refers to them is compiled.
+    Aggregates are compiled as they are met, so that the rows of groups are made after everything that refers to them is
+    compiled.
     """
 
     __slots__ = ("_by", "_dependent", "_freezers", "_inner", "_key", "_places", "_shapes", "_summaries")

@@ -1,8 +1,8 @@
 """
 Layouts: what a table keeps to, made of what its relation declares.
 
-A relation goes in; positions, constraints and the functions that fill columns come out. What the memory gateway would not keep is refused here, before
-I/O.
+A relation goes in; positions, constraints and the functions that fill columns come out. What the memory gateway would
+not keep is refused here, before I/O.
 """
 
 import re

@@ -27,7 +27,9 @@ SHORT = 4
 
 
 def lookup(items: Any) -> Any:
-    """Return the items that are not None, ready for `in`, and whether there was a None and whether there was anything."""
+    """
+    Return the items that are not None, ready for `in`, and whether there was a None and whether there was anything.
+    """
     listed = items or ()
     known = [each for each in listed if each is not None]
     return _searchable(known), len(known) < len(listed), bool(listed)
@@ -99,7 +101,8 @@ def in_rows(item: tuple[Any, ...], rows: RowSet) -> bool | None:
     """
     Return whether a row is one of some.
 
-    Of one column, NULL is a value like any other: it hides nothing, and is in rows that have it. Of several, a NULL leaves it unknown.
+    Of one column, NULL is a value like any other: it hides nothing, and is in rows that have it. Of several, a NULL
+    leaves it unknown.
     """
     if len(item) == 1:
         if item[0] is not None:

@@ -1,8 +1,8 @@
 """
 Three-valued logic and comparison.
 
-Compiled operands go in, compiled conditions come out: their value is True, False or None, which is SQL's unknown (ISO/IEC 9075-2, "boolean value
-expression"; the connectives are Kleene's).
+Compiled operands go in, compiled conditions come out: their value is True, False or None, which is SQL's unknown
+(ISO/IEC 9075-2, "boolean value expression"; the connectives are Kleene's).
 """
 
 from collections.abc import Callable, Sequence

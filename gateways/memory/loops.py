@@ -1,7 +1,8 @@
 """
 Which event loop a gateway belongs to.
 
-The running loop goes in; an error comes out where another one, in another thread, has the gateway. Nothing here depends on asyncio or trio.
+The running loop goes in; an error comes out where another one, in another thread, has the gateway. Nothing here depends
+on asyncio or trio.
 """
 
 import threading
@@ -45,6 +46,11 @@ class Home:
             new = self.loop is not None and self.loop != token
             self.loop, self.thread = token, threading.get_ident()
         return new
+
+    def now(self) -> EventLoopToken:
+        """Return the running loop, and belong to it from now on."""
+        self.loop = current_token()
+        return self.loop
 
     def leave(self) -> None:
         """Belong to nobody."""

@@ -1,7 +1,8 @@
 """
 Order.
 
-Terms and a scope go in; a function that sorts rows comes out. Sorting is stable, text goes by code point, and NULLs come where the term puts them.
+Terms and a scope go in; a function that sorts rows comes out. Sorting is stable, text goes by code point, and NULLs
+come where the term puts them.
 """
 
 import heapq

@@ -1,7 +1,8 @@
 """
 Plans of reads: which operation a query becomes, and what runs it.
 
-A select goes in; a plan comes out that makes an operation of a query's values, and a function that gives the rows of such an operation.
+A select goes in; a plan comes out that makes an operation of a query's values, and a function that gives the rows of
+such an operation.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,8 +1,8 @@
 """
 Aggregates over frames that grow: each value is computed from the one before, not from the whole frame again.
 
-Values and the bounds of frames go in, a value for each frame comes out. Frames that neither begin at the first row nor end at the last are computed one
-by one.
+Values and the bounds of frames go in, a value for each frame comes out. Frames that neither begin at the first row nor
+end at the last are computed one by one.
 """
 
 import math
@@ -164,7 +164,8 @@ class _FloatTotal:
     """
     A sum of floats that is rounded once.
 
-    It is kept as floats that do not overlap (J. R. Shewchuk, "Adaptive precision floating-point arithmetic", 1997), as `math.fsum` does.
+    It is kept as floats that do not overlap (J. R. Shewchuk, "Adaptive precision floating-point arithmetic", 1997), as
+    `math.fsum` does.
     """
 
     __slots__ = ("_partials", "_special", "count")

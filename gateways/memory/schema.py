@@ -1,7 +1,8 @@
 """
 Changes of the schema: tables that are created, dropped, widened.
 
-Relations go in; the store has other tables afterwards. Other tables, and the rows of all that stay, are left as they are.
+Relations go in; the store has other tables afterwards. Other tables, and the rows of all that stay, are left as they
+are.
 """
 
 from collections.abc import Callable, Sequence

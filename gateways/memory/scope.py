@@ -1,8 +1,8 @@
 """
 Where an expression finds its columns.
 
-Sources of a select go in, in order; for a column, the path that leads to it in a row comes out. Stages that come after the sources (groups, windows)
-have scopes of their own, whose rows contain those before.
+Sources of a select go in, in order; for a column, the path that leads to it in a row comes out. Stages that come after
+the sources (groups, windows) have scopes of their own, whose rows contain those before.
 """
 
 import re
@@ -177,7 +177,10 @@ def shape(expression: Expr[Any, Any]) -> str:
 
 
 def identity(expression: Expr[Any, Any]) -> object:
-    """Return what is equal for two expressions that always have the same value. Keys of subqueries do not number their parameters."""
+    """
+    Return what is equal for two expressions that always have the same value. Keys of subqueries do not number their
+    parameters.
+    """
     return expression if has_subquery(expression) else expression.key
 
 

@@ -1,7 +1,8 @@
 """
 Sessions: what one connection has open, and operations run on it.
 
-Operations go in; rows and results come out, at once: nothing here waits. Whether a session may write is decided before, by who calls it.
+Operations go in; rows and results come out, at once: nothing here waits. Whether a session may write is decided before,
+by who calls it.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -130,7 +131,7 @@ class Session:
         if self.in_transaction:
             self._rollback()
 
-    # -- writing ---------------------------------------------------------------------------------------------------------------------------
+    # -- writing -------------------------------------------------------------------------------------------------------
 
     def _view(self) -> View:
         if self._snapshot is not None:
@@ -168,7 +169,7 @@ class Session:
             case _:
                 raise AssertionError(operation)
 
-    # -- transactions ----------------------------------------------------------------------------------------------------------------------
+    # -- transactions --------------------------------------------------------------------------------------------------
 
     def _control(self, operation: Transaction) -> None:
         if operation.kind == "start":

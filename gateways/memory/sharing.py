@@ -1,7 +1,8 @@
 """
 What the connections of one gateway share: the store, the compiler, who listens, and whose turn it is.
 
-Callers come in; they get a place among the connections, or the turn to write, at once or in line. Both are given back by what took them.
+Callers come in; they get a place among the connections, or the turn to write, at once or in line. Both are given back
+by what took them.
 """
 
 import threading
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import anyio
 
 from gateways.memory.compiler import MemoryCompiler
-from gateways.memory.events import Listeners
+from gateways.memory.events import Clock, Listeners
 from gateways.memory.loops import Home, has_ended
 from gateways.memory.store import Store
 from gateways.memory.turns import Turns
@@ -58,7 +59,7 @@ class Shared:
         self._home = Home()
         self._later: deque[Callable[[], object]] = deque()
 
-    # -- loops -----------------------------------------------------------------------------------------------------------------------------
+    # -- loops ---------------------------------------------------------------------------------------------------------
 
     def enter(self) -> None:
         """
@@ -71,6 +72,13 @@ class Shared:
             self._reclaim()
         while self._later:
             self._later.popleft()()
+
+    def loop(self) -> object:
+        """
+        Return the running loop. It is remembered as the one that the gateway belongs to: a thread may run one after the
+        other.
+        """
+        return self._home.now()
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Call back now, or if this is another thread, as finalizers may be in, before the next operation."""
@@ -91,7 +99,7 @@ class Shared:
             if has_ended(each.loop):
                 each.end()
 
-    # -- places ----------------------------------------------------------------------------------------------------------------------------
+    # -- places --------------------------------------------------------------------------------------------------------
 
     async def take_place(self) -> None:
         """
@@ -114,15 +122,24 @@ class Shared:
         """Give a place back."""
         self._places.give()
 
-    async def take_turn(self, operation: Operation) -> None:
+    async def take_turn(self, operation: Operation, clock: Clock | None) -> None:
         """
-        Take the turn to write.
+        Take the turn to write. Who listens is told where it does not come.
 
         Raises:
             LockTimeout: It did not come in time.
         """
         if self.writer.take_now():
             return
+        try:
+            await self._wait_for_turn(operation)
+        except BaseException as error:
+            if clock is not None:
+                clock.queued()
+                self.listeners.tell(clock.event(operation, error))
+            raise
+
+    async def _wait_for_turn(self, operation: Operation) -> None:
         self._reclaim()
         if self.writer.take_now():
             return

@@ -1,8 +1,8 @@
 """
 Snapshots: states of the store that were, read beside writers that go on.
 
-Tables hold the present. A snapshot is told of each row before it changes, and keeps the first such state; what it has kept, over what has not changed,
-is the past. It costs nothing until something changes, and then as much as changes.
+Tables hold the present. A snapshot is told of each row before it changes, and keeps the first such state; what it has
+kept, over what has not changed, is the past. It costs nothing until something changes, and then as much as changes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,8 +1,9 @@
 """
 Sources of a select, and their joins.
 
-Sources, joins and conditions go in; a function that gives the rows of all of them together comes out, and the scope of its rows. Equalities are matched
-through an index or a hash table; each condition is checked as early as that changes nothing.
+Sources, joins and conditions go in; a function that gives the rows of all of them together comes out, and the scope of
+its rows. Equalities are matched through an index or a hash table; each condition is checked as early as that changes
+nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +25,9 @@ __all__ = ["Produce", "compile_sources"]
 Produce: TypeAlias = Callable[[Values], Iterable[Row]]
 
 Match: TypeAlias = Callable[[Row], Iterable[tuple[int, Row]]]
-"""Gives the rows of a source that may match a row of those before, with their positions among all rows of the source."""
+"""
+Gives the rows of a source that may match a row of those before, with their positions among all rows of the source.
+"""
 
 
 class Selects(Protocol):
@@ -172,7 +175,9 @@ def _placed(
 
 
 def _is_kept_whole(source: int, joins: Sequence[Join]) -> bool:
-    """Return whether no join makes rows in which the source is missing, nor rows that it would otherwise have matched."""
+    """
+    Return whether no join makes rows in which the source is missing, nor rows that it would otherwise have matched.
+    """
     own = source == 0 or joins[source - 1].kind in {"inner", "cross"}
     return own and not any([each.kind in {"right", "full"} for each in joins[max(source - 1, 0) :]])
 
@@ -300,7 +305,8 @@ class _Matcher:
 
     Attributes:
         start: Called once a run; returns the function that finds them.
-        everything: All rows of the source, for joins that keep those without a match; None where there is no such thing.
+        everything: All rows of the source, for joins that keep those without a match; None where there is no such
+            thing.
     """
 
     start: Callable[[Values], Match]

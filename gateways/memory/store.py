@@ -1,7 +1,8 @@
 """
 The store: tables, what refers to what, and snapshots.
 
-Layouts and relations go in; tables come out. Nothing here waits or looks at a clock: who may write, and when, is decided by the gateway.
+Layouts and relations go in; tables come out. Nothing here waits or looks at a clock: who may write, and when, is
+decided by the gateway.
 """
 
 from gateways.memory.layouts import Layout, Reference
@@ -17,8 +18,8 @@ class Store:
 
     Attributes:
         tables: By namespace and name. The dict is never changed, but replaced.
-        committed: The state before the open write transaction, for those outside of it; None where there is no such transaction, and the present is
-            what is committed.
+        committed: The state before the open write transaction, for those outside of it; None where there is no such
+            transaction, and the present is what is committed.
     """
 
     __slots__ = ("_fresh", "_referring", "_watchers", "committed", "tables")
@@ -30,7 +31,7 @@ class Store:
         self._fresh: Snapshot | None = None
         self._referring: dict[tuple[str | None, str], list[tuple[Table, Reference]]] = {}
 
-    # -- schema ----------------------------------------------------------------------------------------------------------------------------
+    # -- schema --------------------------------------------------------------------------------------------------------
 
     def table(self, layout: Layout) -> Table:
         """Return a new table, which is not among the others yet."""
@@ -58,7 +59,7 @@ class Store:
             for reference in table.layout.references:
                 self._referring.setdefault(reference.target, []).append((table, reference))
 
-    # -- snapshots -------------------------------------------------------------------------------------------------------------------------
+    # -- snapshots -----------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
         """Return a snapshot of the present; `release` it."""

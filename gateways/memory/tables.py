@@ -1,8 +1,9 @@
 """
 Tables: rows, and indexes over them.
 
-Rows are tuples in the order of the relation's columns. Each has a number of its own, which grows with every insert and is never used again, so that
-rows come in the order of their insertion. They are kept in pages, so that a reader can go on while rows change: it copies one page at a time.
+Rows are tuples in the order of the relation's columns. Each has a number of its own, which grows with every insert and
+is never used again, so that rows come in the order of their insertion. They are kept in pages, so that a reader can go
+on while rows change: it copies one page at a time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -199,7 +200,10 @@ class Table:
             self._put(place, old)
 
     def index(self, positions: Sequence[int]) -> Index | Unique | None:
-        """Return the index over exactly these positions, in any order; None where none is declared. It is made when it is first asked for."""
+        """
+        Return the index over exactly these positions, in any order; None where none is declared. It is made when it is
+        first asked for.
+        """
         wanted = set(positions)
         for each in self.uniques:
             if not each.partial and set(each.positions) == wanted:

@@ -33,7 +33,9 @@ def like_ignoring_case(text: str, pattern: str) -> bool:
 
 @lru_cache(PATTERNS)
 def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str] | None:
-    """Translate a pattern. Of each part between two `%` the leftmost place is taken for good, so there is no backtracking."""
+    """
+    Translate a pattern. Of each part between two `%` the leftmost place is taken for good, so there is no backtracking.
+    """
     parts: list[str] = [""]
     characters = iter(pattern)
     for each in characters:

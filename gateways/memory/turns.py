@@ -1,7 +1,8 @@
 """
 Turns: places that callers take, and wait for in line when there is none.
 
-A number of places goes in; callers get one in the order of their asking. A free place costs nothing: nobody waits, nothing is scheduled.
+A number of places goes in; callers get one in the order of their asking. A free place costs nothing: nobody waits,
+nothing is scheduled.
 """
 
 from collections import deque
@@ -52,7 +53,10 @@ class Turns:
         return False
 
     async def take(self, seconds: float | None) -> bool:
-        """Wait for a place, `seconds` at most, and return whether it was got. Cancelled, a place that was granted goes to the next."""
+        """
+        Wait for a place, `seconds` at most, and return whether it was got. Cancelled, a place that was granted goes to
+        the next.
+        """
         waiter = _Waiter()
         self._line.append(waiter)
         try:

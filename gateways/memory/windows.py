@@ -1,11 +1,11 @@
 """
 Windows: a value for each row, computed over the rows around it.
 
-The scope of a select's rows (or groups) goes in; a scope whose rows have the windows' values too comes out. A row is then a pair of the row before and
-these values.
+The scope of a select's rows (or groups) goes in; a scope whose rows have the windows' values too comes out. A row is
+then a pair of the row before and these values.
 
-The frame is what SQL has by default: with an order, from the first row of the partition to the last one that is equal to the current; without, all of
-it. `rows_between` counts rows instead.
+The frame is what SQL has by default: with an order, from the first row of the partition to the last one that is equal
+to the current; without, all of it. `rows_between` counts rows instead.
 """
 
 from collections.abc import Callable, Sequence

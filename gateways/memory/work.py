@@ -1,8 +1,9 @@
 """
 Changes of rows under all constraints.
 
-Rows go in; tables are changed, or an error says which constraint refuses. NOT NULL, checks and keys hold for each set of rows that changes together;
-references hold at the end of the operation (but `restrict`, at once), after their actions.
+Rows go in; tables are changed, or an error says which constraint refuses. NOT NULL, checks and keys hold for each set
+of rows that changes together; references hold at the end of the operation (but `restrict`, at once), after their
+actions.
 """
 
 from collections import deque
@@ -51,7 +52,7 @@ class Work:
         self._owing: list[tuple[Table, int, Reference]] = []
         self._abandoned: list[tuple[Table, Reference, object]] = []
 
-    # -- rows ------------------------------------------------------------------------------------------------------------------------------
+    # -- rows ----------------------------------------------------------------------------------------------------------
 
     def insert(self, table: Table, row: Row) -> int:
         """Insert a complete row and return its number."""
@@ -150,25 +151,24 @@ class Work:
             row = (*row[:position], closed.value(row, self._run), *row[position + 1 :])
         return row
 
-    # -- keys ------------------------------------------------------------------------------------------------------------------------------
+    # -- keys ----------------------------------------------------------------------------------------------------------
 
     def _require_unique(self, table: Table, changes: Sequence[tuple[int, Row, Row]]) -> None:
         after = {number: new for number, _, new in changes}
         for constraint, unique in zip(table.layout.uniques, table.uniques, strict=True):
             seen: set[object] = set()
-            for number, old, new in changes:
+            for number, _, new in changes:
                 key = unique.key(new)
                 if key is None:
                     continue
                 if key in seen:
                     raise violations.taken(table, constraint, new)
                 seen.add(key)
-                holder = unique.entries.get(key)
-                if key != unique.key(old) and holder is not None and holder != number:
-                    if holder not in after or unique.key(after[holder]) == key:
-                        raise violations.taken(table, constraint, new)
+                holder = unique.entries.get(key, number)
+                if holder != number and (holder not in after or unique.key(after[holder]) == key):
+                    raise violations.taken(table, constraint, new)
 
-    # -- references ------------------------------------------------------------------------------------------------------------------------
+    # -- references ----------------------------------------------------------------------------------------------------
 
     def _owe(self, table: Table, number: int, old: Row | None, new: Row) -> None:
         """Take note of the references of a row that must hold at the end."""
@@ -239,6 +239,8 @@ class Work:
             if row is not None:
                 changes.append((number, (*row[:position], value, *row[position + 1 :])))
         self.update(table, changes)
+        # The default may be the very row that goes, so that a value which stays the same must be looked at again.
+        self._owing.extend([(table, number, follower.reference) for number, _ in changes])
 
     def _exists(self, reference: Reference, value: object) -> bool:
         """Return whether there is a row for a reference to refer to."""

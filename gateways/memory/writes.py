@@ -17,7 +17,7 @@ from gateways.memory.scope import Scope, of_relation
 from gateways.memory.writing import Assign, Change, ConflictPlan
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
-from mapper.expressions import BOOLEAN, Call, Expr, Slot, literal
+from mapper.expressions import BOOLEAN, Call, Expr, Slot, Subquery, literal
 from mapper.operations import DeleteByKey, Insert, UpdateByKey, Upsert
 from mapper.relation import RelationInfo, info
 from mapper.statements import Conflict, Delete, DeleteRows, InsertRows, Update, UpdateRows
@@ -34,7 +34,7 @@ MUST_BE_THERE = literal(True)
 class InsertPlan:
     """Inserts and upserts of one relation, columns and conflict."""
 
-    __slots__ = ("_binder", "_conflict", "relation")
+    __slots__ = ("_binder", "_conflict", "_reads", "relation")
 
     def __init__(self, statement: InsertRows, codecs: Codecs) -> None:
         self.relation = info(statement.relation).original
@@ -42,6 +42,9 @@ class InsertPlan:
         self._binder = RowBinder(tuple([column_binding(each, self.relation, codecs) for each in statement.columns]))
         conflict = statement.conflict
         self._conflict = None if conflict is None else conflict_plan(self.relation, conflict, codecs)
+        self._reads = frozenset() if conflict is None else _read_by([value for _, value in conflict.assignments])
+        if conflict is not None and conflict.where is not None:
+            self._reads |= _read_by([conflict.where])
 
     def operation(self, statement: InsertRows) -> Insert | Upsert:
         """Return the operation for a statement's rows."""
@@ -52,7 +55,14 @@ class InsertPlan:
         change = self._conflict.change
         parameters = () if change is None else change.compilation.encode(conflict.parameters)
         return Upsert(
-            self.relation, statement.columns, rows, conflict, statement.returning, parameters=parameters, writes=writes
+            self.relation,
+            statement.columns,
+            rows,
+            conflict,
+            statement.returning,
+            parameters=parameters,
+            reads=self._reads,
+            writes=writes,
         )
 
 
@@ -87,7 +97,7 @@ class ChangePlan:
         conditions = conjuncts(statement.where)
         self._key = key_of(conditions, described) if described.primary_key else None
         self._filter = None if self._key is not None or not conditions else _all(conditions)
-        self._reads = statement.reads
+        self._reads = statement.reads | _read_by([*[value for _, value in self._assignments], *statement.where])
         self.change = change_of(self.relation, self._assignments, self._filter, None, codecs, len(statement.parameters))
         if self._key is not None:
             compile_condition(
@@ -136,7 +146,7 @@ class ChangePlan:
 class RowsPlan:
     """Updates and deletes of single rows by key."""
 
-    __slots__ = ("_assignments", "_binder", "_condition", "_width", "change", "relation", "size")
+    __slots__ = ("_assignments", "_binder", "_condition", "_reads", "_width", "change", "relation", "size")
 
     def __init__(self, statement: UpdateRows | DeleteRows, width: int, codecs: Codecs) -> None:
         described = info(info(statement.relation).original)
@@ -150,6 +160,7 @@ class RowsPlan:
         version = statement.version
         given = statement.assignments if isinstance(statement, UpdateRows) else None
         self._assignments = () if given is None else _raised(given, version, described)
+        self._reads = _read_by([value for _, value in self._assignments])
         self._condition = MUST_BE_THERE if version is None else _still(version, described, width)
         self.size = width + (version is not None)
         self.change = change_of(self.relation, self._assignments, None, self._condition, codecs, self.size)
@@ -171,6 +182,7 @@ class RowsPlan:
             self._assignments,
             rows=rows,
             condition=self._condition,
+            reads=self._reads,
             writes=frozenset((self.relation,)),
         )
 
@@ -252,6 +264,14 @@ def _raised(assignments: Assignments, version: ColumnInfo | None, described: Rel
 def _still(version: ColumnInfo, described: RelationInfo, index: int) -> Expr[bool, Any]:
     """Return the condition that a row still has the version that is given behind its values."""
     return Call("eq", (described.attributes[version.attribute], Slot(index, version.type)), BOOLEAN, nullable=False)
+
+
+def _read_by(expressions: Sequence[Expr[Any, Any]]) -> frozenset[Any]:
+    """Return the relations that subqueries within expressions read."""
+    found: frozenset[Any] = frozenset()
+    for each in expressions:
+        found |= each.query.reads if isinstance(each, Subquery) else _read_by(each.children)
+    return found
 
 
 def _all(conditions: Sequence[Expr[bool, Any]]) -> Expr[bool, Any]:

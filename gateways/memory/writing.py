@@ -1,8 +1,8 @@
 """
 Running writes: inserts, upserts, updates, deletes.
 
-An operation and what was compiled of it go in; tables are changed and a `Result` comes out. An error leaves changes behind in the log, from which
-whoever called takes them back.
+An operation and what was compiled of it go in; tables are changed and a `Result` comes out. An error leaves changes
+behind in the log, from which whoever called takes them back.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,7 +47,10 @@ class Change:
 
 @frozen(eq=False)
 class ConflictPlan:
-    """The names of the columns that an upsert looks for a conflict in (() is any key), and what it does then; None is nothing."""
+    """
+    The names of the columns that an upsert looks for a conflict in (() is any key), and what it does then; None is
+    nothing.
+    """
 
     columns: tuple[str, ...]
     change: Change | None
@@ -84,11 +87,10 @@ class Writer:
         table = table_of(self._store.tables, operation.relation)
         complete = self._completion(table, operation.columns, reserve=False)
         targets = _targets(table, plan.columns)
-        values = () if plan.change is None else plan.change.compilation.values(operation.parameters, self._run)
         counts = {"inserted": 0, "updated": 0, "ignored": 0}
         numbers: list[int | None] = []
         for given in operation.rows:
-            outcome, number = self._upsert(table, operation.relation, complete(given), targets, plan.change, values)
+            outcome, number = self._upsert(operation, table, complete(given), targets, plan.change)
             counts[outcome] += 1
             numbers.append(number)
         self._work.finish()
@@ -132,7 +134,7 @@ class Writer:
         self._work.finish()
         return Result(rows, count=len(numbers))
 
-    # -- inserting -------------------------------------------------------------------------------------------------------------------------
+    # -- inserting -----------------------------------------------------------------------------------------------------
 
     def _completion(
         self, table: Table, columns: Sequence[ColumnInfo], *, reserve: bool = True
@@ -162,7 +164,7 @@ class Writer:
         return complete
 
     def _upsert(
-        self, table: Table, relation: Any, row: Row, targets: Sequence[Unique], change: Change | None, values: Values
+        self, operation: Upsert, table: Table, row: Row, targets: Sequence[Unique], change: Change | None
     ) -> tuple[str, int | None]:
         counter = table.layout.counter
         made_up = counter is not None and row[counter] is None
@@ -186,13 +188,14 @@ class Writer:
             return "ignored", None
         stored = table.row(number)
         assert stored is not None
-        pair = (_seen(table, relation, stored), _seen(table, relation, row))
+        values = change.compilation.values(operation.parameters, self._run.again())
+        pair = (_seen(table, operation.relation, stored), _seen(table, operation.relation, row))
         if change.filter is not None and change.filter(pair, values) is not True:
             return "ignored", None
         self._work.update(table, [(number, _assigned(table, stored, pair, change, values))])
         return "updated", number
 
-    # -- finding ---------------------------------------------------------------------------------------------------------------------------
+    # -- finding -------------------------------------------------------------------------------------------------------
 
     def _keyed(
         self,
@@ -208,7 +211,7 @@ class Writer:
                 yield key, values
         else:
             for key, row in zip(keys, rows, strict=True):
-                yield key, change.compilation.values(row, self._run)
+                yield key, change.compilation.values(row, self._run.again())
 
     def _number(self, table: Table, relation: Any, key: tuple[Any, ...], values: Values, change: Change) -> int | None:
         """
@@ -218,14 +221,15 @@ class Writer:
             MissingRow: It must be there, and is not.
             StaleRow: It is not what it must be.
         """
-        number = table.uniques[0].entries.get(key)
+        number = _numbered(table, relation, key)
         row = None if number is None else table.row(number)
         if row is None:
             if change.condition is not None:
+                shown, row_key = _key(relation, key, change)
                 raise MissingRow(
-                    f"{_name(relation)} has no row with the key {_key(key)!r}",
+                    f"{_name(relation)} has no row with the key {shown}",
                     relation=info(relation).original,
-                    row_key=_key(key),
+                    row_key=row_key,
                     hint="it was deleted since it was read",
                 )
             return None
@@ -233,10 +237,11 @@ class Writer:
         if change.filter is not None and change.filter(seen, values) is not True:
             return None
         if change.condition is not None and change.condition(seen, values) is not True:
+            shown, row_key = _key(relation, key, change)
             raise StaleRow(
-                f"the row of {_name(relation)} with the key {_key(key)!r} has changed since it was read",
+                f"the row of {_name(relation)} with the key {shown} has changed since it was read",
                 relation=info(relation).original,
-                row_key=_key(key),
+                row_key=row_key,
                 hint="read it again and repeat the change",
             )
         return number
@@ -260,7 +265,7 @@ class Writer:
         numbers = sorted({number for key in keys(values) for number in index.find(key)})
         return [(number, row) for number in numbers if (row := table.row(number)) is not None]
 
-    # -- changing --------------------------------------------------------------------------------------------------------------------------
+    # -- changing ------------------------------------------------------------------------------------------------------
 
     def _update_found(self, table: Table, operation: UpdateByKey, change: Change) -> list[int]:
         values = change.compilation.values(operation.parameters, self._run)
@@ -334,6 +339,23 @@ def _name(relation: Any) -> str:
     return name
 
 
-def _key(key: tuple[Any, ...]) -> object:
-    """Return a key as its user knows it: a value, or a tuple of several."""
-    return key[0] if len(key) == 1 else key
+def _numbered(table: Table, relation: Any, key: tuple[Any, ...]) -> int | None:
+    """Return the number of the row with a primary key, or None."""
+    constraint = table.layout.primary_key
+    positions = tuple([_position(table, each) for each in info(relation).primary_key])
+    if constraint is None or set(constraint.positions) != set(positions):
+        raise StatementError(
+            f"the table of {_name(relation)} has another primary key", hint="it was created for another relation"
+        )
+    if constraint.positions != positions:
+        key = tuple([key[positions.index(each)] for each in constraint.positions])
+    return table.uniques[0].entries.get(key)
+
+
+def _key(relation: Any, key: tuple[Any, ...], change: Change) -> tuple[str, object]:
+    """Return a key as messages show it, and as its user knows it: a value, or a tuple of several."""
+    columns, codecs = info(relation).primary_key, change.compilation.codecs
+    decoders = [codecs.decoder(each.type) for each in columns]
+    known = tuple([value if decode is None else decode(value) for decode, value in zip(decoders, key, strict=True)])
+    row_key = known[0] if len(known) == 1 else known
+    return "…" if any([each.options.sensitive for each in columns]) else repr(row_key), row_key

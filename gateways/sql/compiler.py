@@ -20,7 +20,16 @@ from gateways.sql.writes import Compiled, Writes
 from mapper.capabilities import Capabilities
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
-from mapper.operations import DeleteSql, Insert, Operation, OutputColumn, QuerySql, RawSql, UpdateSql, Upsert
+from mapper.operations import (
+    DeleteSql,
+    Insert,
+    OutputColumn,
+    QuerySql,
+    RawSql,
+    SqlOperation,
+    UpdateSql,
+    Upsert,
+)
 from mapper.placeholders import split_placeholders
 from mapper.relation import info
 from mapper.statements import (
@@ -39,7 +48,7 @@ from mapper.types import Codecs
 
 __all__ = ["SqlCompiler"]
 
-Compile: TypeAlias = Callable[[Any], Operation]
+Compile: TypeAlias = Callable[[Any], SqlOperation]
 
 
 class SqlCompiler:
@@ -70,7 +79,7 @@ class SqlCompiler:
             DeleteRows: self._delete_rows,
         }
 
-    def compile(self, statement: Statement) -> Operation:
+    def compile(self, statement: Statement) -> SqlOperation:
         """
         Compile a statement.
 
@@ -152,7 +161,7 @@ class SqlCompiler:
 
     # -- writes ----------------------------------------------------------------------------------------------------------------------------
 
-    def _insert(self, statement: InsertRows) -> Operation:
+    def _insert(self, statement: InsertRows) -> SqlOperation:
         conflict, relation = statement.conflict, info(statement.relation).original
         key = (
             InsertRows,

@@ -4,12 +4,14 @@ How parameters are bound in SQLite where that is not as they are stored: lists, 
 A place of a parameter goes in, the function that makes of its Python value what is bound comes out. The dialect's templates name these forms.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from gateways.sql import Form
+from gateways.sql.forms import FORMS as SHARED
+from gateways.sql.forms import encoded_items, known_items
 from gateways.sql.pieces import Bind, Sql, sql
 from gateways.sqlite.codecs import json_parameter
 from gateways.sqlite.columns import json_item, kind_of
@@ -78,37 +80,21 @@ def row_list(binds: Sequence[Bind]) -> Sql:
     return sql(f"SELECT {items} FROM json_each(", one, ")")
 
 
-def _value(codecs: Codecs, bind: Bind) -> Encoder:
-    return codecs.encoder(bind.type)
-
-
-def _items(values: Any, encode: Encoder) -> list[Any]:
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise Misfit(values, "values in a list")
-    encoded: list[Any] = []
-    try:
-        for each in values:
-            encoded.append(encode(each))
-    except Misfit as misfit:
-        raise misfit.within(f"item {len(encoded)}") from None
-    return encoded
-
-
 def _list(codecs: Codecs, bind: Bind) -> Encoder:
     encode, written = codecs.encoder(bind.type), json_parameter(bind.type)
-    return lambda values: written(_items(values, encode))
+    return lambda values: written(encoded_items(values, encode))
 
 
 def _known(codecs: Codecs, bind: Bind) -> Encoder:
     """The items of a list that are not None."""
     encode, written = codecs.encoder(bind.type), json_parameter(bind.type)
-    return lambda values: written(_items([each for each in values if each is not None], encode))
+    return lambda values: written(encoded_items(known_items(values), encode))
 
 
 def _has_none(codecs: Codecs, bind: Bind) -> Encoder:
     """Whether a list has a None."""
     del codecs, bind
-    return lambda values: int(any(each is None for each in values))
+    return lambda values: int(len(known_items(values)) < len(values))
 
 
 def _like(codecs: Codecs, bind: Bind) -> Encoder:
@@ -121,18 +107,6 @@ def _after(codecs: Codecs, bind: Bind) -> Encoder:
     return lambda value: after_prefix(encode(value))
 
 
-def _size(codecs: Codecs, bind: Bind) -> Encoder:
-    encode = codecs.encoder(bind.type)
-
-    def checked(value: Any) -> Any:
-        encoded = encode(value)
-        if encoded < 0:
-            raise Misfit(value, "a number of rows that is not negative")
-        return encoded
-
-    return checked
-
-
 def _rows(codecs: Codecs, bind: Bind) -> Encoder:
     """Parallel lists as one."""
     write = _row_writer(codecs, bind.types)
@@ -141,7 +115,7 @@ def _rows(codecs: Codecs, bind: Bind) -> Encoder:
 
 def _tuples(codecs: Codecs, bind: Bind) -> Encoder:
     write = _row_writer(codecs, bind.types)
-    return lambda values: write(_items(values, lambda each: _of_width(each, len(bind.types))))
+    return lambda values: write(encoded_items(values, lambda each: _of_width(each, len(bind.types))))
 
 
 def _of_width(value: Any, width: int) -> tuple[Any, ...]:
@@ -154,7 +128,9 @@ def _row_writer(codecs: Codecs, types: Sequence[StorageType[Any]]) -> Callable[[
     encoders = [_in_json(codecs.encoder(each), each) for each in types]
 
     def write(rows: Sequence[tuple[Any, ...]]) -> str:
-        encoded = [_items(column, encode) for column, encode in zip(zip(*rows, strict=True), encoders, strict=False)]
+        encoded = [
+            encoded_items(column, encode) for column, encode in zip(zip(*rows, strict=True), encoders, strict=False)
+        ]
         return msgspec.json.encode(list(zip(*encoded, strict=True))).decode()
 
     return write
@@ -170,13 +146,12 @@ def _in_json(encode: Encoder, type_: StorageType[Any]) -> Encoder:
 
 
 FORMS: Final[Mapping[str, Form]] = {
-    "value": _value,
+    **SHARED,
     "list": _list,
     "known": _known,
     "has_none": _has_none,
     "like": _like,
     "after": _after,
-    "size": _size,
     "rows": _rows,
     "tuples": _tuples,
 }

@@ -110,11 +110,10 @@ class SQLiteConnection(Connection):
         if worker is None:
             return
         try:
-            if self._driver_used:
-                await worker.end()
-            elif self._streams or _unfinished(worker):
+            if self._driver_used or self._streams or _unfinished(worker):
                 await worker.visit(_tidy, certain=True)
         finally:
+            worker.session.spent = worker.session.spent or self._driver_used
             self._pool.give(worker)
 
     # Operations
@@ -229,7 +228,7 @@ class SQLiteConnection(Connection):
 
     async def _ready(self, operation: Operation) -> "Worker":
         """Have a connection, and the write lock if the operation needs it."""
-        write = begins_write(operation) and not self._read_only
+        write = begins_write(operation) and not self._read_only and not self._pool.read_only
         worker = self._worker
         if worker is None and not self._released:
             return await self._acquire_again(write)

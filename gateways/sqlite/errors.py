@@ -20,6 +20,7 @@ from mapper.errors import (
     MapperError,
     NotNullViolation,
     ReadOnly,
+    RolledBack,
     SerializationFailure,
     StatementError,
     StoreCorrupt,
@@ -39,6 +40,7 @@ What running a statement can raise; `sqlite3.Warning` is no `sqlite3.Error`, and
 
 _PRIMARY: Final = 0xFF  # the low byte of an extended result code
 _BUSY_SNAPSHOT: Final = 517
+_ABORT_ROLLBACK: Final = 516
 _DAMAGED_READS: Final = frozenset({522, 8458, 33 << 8 | 10})  # a short read, a corrupt file system, damaged pages
 _COLUMN: Final = re.compile(r"([^.,]+)\.([^,]+)")
 
@@ -120,6 +122,11 @@ def _read_only(text: str, operation: Operation | None) -> MapperError:
     )
 
 
+def _rolled_back(text: str, operation: Operation | None) -> MapperError:
+    del operation
+    return RolledBack(f"the transaction was rolled back while rows of it were being read: {text}")
+
+
 def _corrupt(text: str, operation: Operation | None) -> MapperError:
     return StoreCorrupt(
         f"the file is damaged or is no database: {text}", operation=operation, hint="restore it from a backup"
@@ -147,6 +154,7 @@ def _too_big(text: str, operation: Operation | None) -> MapperError:
 _BY_CODE: Final[dict[int, _Make]] = {
     sqlite3.SQLITE_BUSY: _locked,
     _BUSY_SNAPSHOT: _not_serializable,
+    _ABORT_ROLLBACK: _rolled_back,
     sqlite3.SQLITE_LOCKED: _locked,
     sqlite3.SQLITE_PROTOCOL: _locked,
     sqlite3.SQLITE_READONLY: _read_only,

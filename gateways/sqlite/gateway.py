@@ -6,19 +6,22 @@ visit to the thread of a connection.
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from attrs import evolve
 from typing_extensions import TypeVar
 
 from gateways.sql import SqlCompiler
 from gateways.sqlite.codecs import SQLITE_CODECS
+from gateways.sqlite.columns import declared_type
 from gateways.sqlite.connection import Hold
 from gateways.sqlite.dialect import SQLITE
 from gateways.sqlite.execution import asks_for_settings, begins_write, dismiss, execute_alone, run_program
+from gateways.sqlite.inspection import columns_of, inspection, keeps
 from gateways.sqlite.lanes import Lane
 from gateways.sqlite.location import Location
 from gateways.sqlite.pool import Pool
@@ -30,10 +33,10 @@ from gateways.sqlite.tracing import Listeners, Trace
 from gateways.sqlite.visits import Visit
 from mapper.capabilities import Capabilities
 from mapper.errors import QueryError
-from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program
-from mapper.operations import Operation, Result
+from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program, StoredColumn
+from mapper.operations import Operation, Result, SqlOperation
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
-from mapper.types import Codecs
+from mapper.types import Codecs, StorageType
 
 __all__ = ["SQLiteGateway"]
 
@@ -82,7 +85,7 @@ class SQLiteGateway(Gateway):
         self.codecs: Codecs = SQLITE_CODECS
         self._location = Location(path, read_only=read_only, busy_seconds=busy_timeout)
         self._pool = Pool(self._location, limit=max_connections, timeout=pool_timeout)
-        self._reads, self._writes = Lane(self._pool, write=False), Lane(self._pool, write=True)
+        self._reading, self._writing = Lane(self._pool, write=False), Lane(self._pool, write=True)
         self._compiler = SqlCompiler(SQLITE, SQLITE_CODECS)
         self._listeners = Listeners()
         self._inline_reads = inline_reads
@@ -92,7 +95,7 @@ class SQLiteGateway(Gateway):
 
     # Compiling
 
-    def compile(self, statement: Statement) -> Operation:
+    def compile(self, statement: Statement) -> SqlOperation:
         """Compile a statement; see `mapper.gateway.Gateway.compile`."""
         return self._compiler.compile(statement)
 
@@ -100,7 +103,20 @@ class SQLiteGateway(Gateway):
         """Compile a change of the schema to the operations that make it, in order. No I/O."""
         return self._compiler.compile_schema(change)
 
+    def declared_type(self, type_: StorageType[Any]) -> str:
+        """Return the column type that CREATE TABLE gives values of a storage type."""
+        return declared_type(type_)
+
+    def keeps(self, stored: StoredColumn, type_: StorageType[Any]) -> bool:
+        """Return whether a column of the database keeps values of a storage type; it goes by affinity."""
+        return keeps(stored, type_)
+
     # Running
+
+    async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
+        """Return the columns of a relation's table, in their order; None where there is no such table."""
+        found = await self.execute(inspection(relation))
+        return columns_of(found.rows) or None
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
         """Run a read on any connection and return all of its rows as objects, decoded in the connection's thread."""
@@ -130,7 +146,7 @@ class SQLiteGateway(Gateway):
         """Run a read on any connection and return its rows in batches; the connection goes back at their end."""
         trace = self._listeners.trace()
         reading = Reading(readable(operation), decode, trace)
-        write = begins_write(operation)
+        write = self._writes(operation)
         self._pool.bind()
         worker = self._pool.take(write) or await self._pool.wait(write)
         batches = SQLiteBatches(
@@ -146,15 +162,22 @@ class SQLiteGateway(Gateway):
         return batches
 
     async def _visit(self, operation: Operation, work: Callable[[Session], T], trace: Trace | None) -> T:
-        lane = self._writes if begins_write(operation) else self._reads
+        lane = self._writing if self._writes(operation) else self._reading
         loop = self._pool.bind()
         visit = Visit(work, loop, loop.time(), patient=asks_for_settings(operation))
-        lane.add(visit)
         try:
+            lane.add(visit)
             return await visit.outcome()
+        except BaseException as error:
+            if trace is not None and not trace.events:
+                trace.add(operation, time.perf_counter(), error=error)
+            raise
         finally:
             if trace is not None:
                 self._listeners.tell(trace.events)
+
+    def _writes(self, operation: Operation) -> bool:
+        return begins_write(operation) and not self._pool.read_only
 
     # Connections
 
@@ -175,11 +198,13 @@ class SQLiteGateway(Gateway):
     def statistics(self) -> PoolStatistics:
         """Count connections, and callers that have none yet."""
         counts = self._pool.statistics()
-        return evolve(counts, waiting=counts.waiting + self._reads.waiting() + self._writes.waiting())
+        return evolve(counts, waiting=counts.waiting + self._reading.waiting() + self._writing.waiting())
 
     async def aclose(self) -> None:
         """
         Close every connection; those in use, behind what runs on them.
+
+        What takes longer than two seconds is ended with `ConnectionLost`, unless it is a commit.
 
         The gateway connects again at its next use; `:memory:` is empty then.
         """

@@ -7,6 +7,7 @@ are slower than one of them alone.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from functools import partial
@@ -75,6 +76,8 @@ class Lane:
 
     def _start(self, worker: "Worker", loop: asyncio.AbstractEventLoop) -> None:
         self._busy += 1
+        if len(self._visits) > 1:
+            self._watch_over(loop)
         worker.post(partial(self._work, worker, loop))
 
     def _work(self, worker: "Worker", loop: asyncio.AbstractEventLoop) -> None:
@@ -91,7 +94,8 @@ class Lane:
                 session.rollback()
             if session.spent:
                 break
-            if len(done) >= _TOGETHER or time.perf_counter() - reported > _REPORT:
+            # The last ones are reported when the connection is back: their callers find it free.
+            if self._visits and (len(done) >= _TOGETHER or time.perf_counter() - reported > _REPORT):
                 call_soon(loop, _tell, done)
                 done, reported = [], time.perf_counter()
         call_soon(loop, self._stop, worker, done, loop)
@@ -101,7 +105,7 @@ class Lane:
         self._busy -= 1
         self._pool.give(worker)
         _tell(done)
-        if self._visits and not self._busy and self._asking is None:
+        if not self._busy and self._asking is None and self._first() is not None:
             again = self._pool.take(self._write)
             if again is None:
                 self._ask()
@@ -120,13 +124,15 @@ class Lane:
         if self._asking is asking:
             self._asking = None
         error = asking.exception()
-        if error is None:
+        if error is None and self._first() is None:
+            self._pool.give(asking.result())
+        elif error is None:
             self._start(asking.result(), asking.get_loop())
         elif isinstance(error, PoolTimeout):
             self._expire()
-        else:
+        elif not self._busy:
             self._fail(error)
-        if self._visits and not self._busy:
+        if not self._busy and self._first() is not None:
             self._ask()
 
     def _fail(self, error: BaseException) -> None:
@@ -155,7 +161,13 @@ class Lane:
         self._watch_over(loop)
 
     def _first(self) -> Visit[Any] | None:
-        return next((each for each in tuple(self._visits) if not each.cancelled), None)
+        """Return the first visit that is still wanted. The others are forgotten, unless a thread was faster."""
+        for visit in tuple(self._visits):
+            if not visit.cancelled:
+                return visit
+            with contextlib.suppress(ValueError):
+                self._visits.remove(visit)
+        return None
 
     def _expire(self) -> None:
         """Refuse those who have waited for as long as is allowed."""

@@ -12,8 +12,8 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from gateways.sqlite.worker import Worker
 
 __all__ = ["Pool", "call_soon"]
+
+_GRACE: Final = 2.0  # seconds that what runs may go on when the gateway is closed
+_HURRY: Final = 0.05  # seconds between two interrupts after that: one between two statements is lost
 
 
 @define(eq=False)
@@ -82,6 +85,7 @@ class Pool:
 
     Attributes:
         timeout: Seconds that a caller waits at most.
+        read_only: Nothing can be written, so that nobody need take the lock.
         epoch: Counts the loops that it has belonged to.
     """
 
@@ -89,6 +93,7 @@ class Pool:
         self._location = location
         self._limit = limit
         self.timeout = timeout
+        self.read_only = location.read_only
         self.epoch = 0
         self._turns = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -374,7 +379,11 @@ class Pool:
     # Ending
 
     async def aclose(self) -> None:
-        """Close every connection, those in use behind what runs on them. Callers in line get new ones."""
+        """
+        Close every connection, those in use behind what runs on them, which gets a while to end by itself.
+
+        Callers in line get new ones.
+        """
         if self._loop is None:
             return
         self.bind()
@@ -382,13 +391,23 @@ class Pool:
         # All are told before anything is awaited, so that they end even where the waiting is cancelled.
         ends = [stopped for each in workers if (stopped := each.stop()) is not None]
         try:
-            if ends or opening:
-                await asyncio.wait((*ends, *opening))
-            for worker in workers:
-                worker.join()
+            await _ended(workers, (*ends, *opening))
         finally:
             self._location.forget()
             self._dispatch()
+
+
+async def _ended(workers: "list[Worker]", ends: "Sequence[asyncio.Future[Any]]") -> None:
+    """Wait until connections are closed: for a while for what runs on them, then they are told to hurry."""
+    pending, patience = set(ends), _GRACE
+    while pending:
+        _, pending = await asyncio.wait(pending, timeout=patience)
+        patience = _HURRY
+        if pending:
+            for worker in workers:
+                worker.session.hurry()
+    for worker in workers:
+        worker.join()
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> None:

@@ -2,7 +2,7 @@
 A connection as its own thread sees it: statements, transactions, and the state that they leave.
 
 Statements go in; rows and counts come out, or errors of our tree. A `Session` belongs to the thread of its connection:
-nothing here may be called from another, but for `Visit.cancel`.
+nothing here may be called from another, but for what ends a visit early.
 """
 
 import asyncio
@@ -44,6 +44,7 @@ class Session:
         visit: What is running, or None.
         operation: What errors are reported for.
         spent: Nobody else must use the connection: its state is unknown, or was changed.
+        closing: The gateway is being closed, and waits no longer for what runs.
         streams: Cursors that are open beyond their visit.
     """
 
@@ -55,6 +56,7 @@ class Session:
     visit: "Visit[Any] | None" = field(default=None, init=False)
     operation: Operation | None = field(default=None, init=False)
     spent: bool = field(default=False, init=False)
+    closing: bool = field(default=False, init=False)
     streams: set[sqlite3.Cursor] = field(factory=set, init=False)
     _cursor: sqlite3.Cursor = field(init=False)
     _patient: bool = field(default=True, init=False)
@@ -161,13 +163,10 @@ class Session:
         raise busy
 
     def _translated(self, error: BaseException) -> BaseException:
-        visit = self.visit
-        if (
-            visit is not None
-            and visit.cancelled
-            and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
-        ):
-            return asyncio.CancelledError()
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            ended = self._ended_early()
+            if ended is not None:
+                return ended
         translated = translate(error, self.operation, own=self._failures.take())
         if isinstance(translated, ForeignKeyViolation):
             translated = explained(translated, self.raw)
@@ -201,14 +200,30 @@ class Session:
 
     def checkpoint(self) -> None:
         """
-        Give up here if the visit is cancelled.
+        Give up here if the visit is not to go on.
 
         Raises:
-            CancelledError: It is.
+            CancelledError: It is cancelled.
+            ConnectionLost: The gateway is being closed.
         """
+        ended = self._ended_early()
+        if ended is not None:
+            raise ended
+
+    def _ended_early(self) -> BaseException | None:
         visit = self.visit
-        if visit is not None and visit.cancelled and not visit.certain:
-            raise asyncio.CancelledError
+        if visit is None or visit.certain:
+            return None
+        if visit.cancelled:
+            return asyncio.CancelledError()
+        return ConnectionLost("the gateway was closed while this ran", operation=self.operation) if self.closing else None
+
+    def hurry(self) -> None:
+        """End what runs, since the gateway is being closed; any thread may ask for it."""
+        with self.guard:
+            self.closing = True
+            if self.visit is not None and self.visit.exposed:
+                self.raw.interrupt()
 
     def enter(self, operation: Operation) -> None:
         """

@@ -21,6 +21,8 @@ _AGAIN: Final = (
     0.05  # seconds after which a cancelled visit is interrupted once more: one between two statements is lost
 )
 
+_MOMENT: Final = 0.01  # seconds that a thread may take to find that a visit is cancelled before it has begun
+
 
 @define(eq=False, repr=False)
 class Visit(Generic[T]):
@@ -34,7 +36,6 @@ class Visit(Generic[T]):
         read_only: Writes are refused meanwhile.
         patient: SQLite itself waits for locks, for the whole of the busy timeout; else it does so in slices.
         session: Where it is done; None as long as it has not begun.
-        over: The thread has left it.
     """
 
     work: Callable[[Session], T]
@@ -46,7 +47,7 @@ class Visit(Generic[T]):
     session: Session | None = field(default=None, init=False)
     cancelled: bool = field(default=False, init=False)
     exposed: bool = field(default=False, init=False)
-    over: bool = field(default=False, init=False)
+    _told: bool = field(default=False, init=False)
     _value: T | None = field(default=None, init=False)
     _error: BaseException | None = field(default=None, init=False)
     _left: "asyncio.Future[None]" = field(init=False)
@@ -61,7 +62,6 @@ class Visit(Generic[T]):
         self.session = session
         with session.guard:
             if self.cancelled and not self.certain:
-                self.over = True
                 return
             session.visit = self
             self.exposed = not self.certain
@@ -73,12 +73,12 @@ class Visit(Generic[T]):
         finally:
             with session.guard:
                 session.visit = None
-            self.over = True
 
     # On the loop
 
     def tell(self) -> None:
-        """Wake whoever waits, when the thread has left the visit."""
+        """Wake whoever waits: the thread has left the visit, and the connection is where it belongs."""
+        self._told = True
         if not self._left.done():
             self._left.set_result(None)
 
@@ -113,16 +113,17 @@ class Visit(Generic[T]):
 
     async def _leave(self) -> None:
         """Have the thread leave it, and wait for that, however often the waiting is cancelled."""
-        self.cancel()
-        if self.session is None and not self.certain:
-            return  # it has not begun, and never will
         self._left = self.loop.create_future()
-        while not self.over:
+        self.cancel()
+        while not self._told:
+            begun = self.session is not None or self.certain
             try:
-                await asyncio.wait((self._left,), timeout=_AGAIN)
+                await asyncio.wait((self._left,), timeout=_AGAIN if begun else _MOMENT)
             except asyncio.CancelledError:
                 continue
             self.cancel()
+            if not begun and self.session is None:
+                return  # it stands behind others, and will never begin
 
     def cancel(self) -> None:
         """

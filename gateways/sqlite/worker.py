@@ -100,7 +100,7 @@ class Worker:
         aiosqlite's own methods make a future of the running loop, which their thread reports to even when that loop has
         ended meanwhile, and dies of it. Its queue takes None in the future's place.
         """
-        self.driver._tx.put_nowait((None, work))
+        self.driver._tx.put_nowait((None, _Errand(work)))
 
     async def end(self) -> None:
         """Close the connection behind what is queued, and wait until its thread has ended."""
@@ -129,6 +129,20 @@ class Worker:
         """Wait for the moment that a thread takes to end, once its connection is closed."""
         if self._thread is not threading.current_thread():
             self._thread.join(_JOIN)
+
+
+class _Errand:
+    """Work that is forgotten once it is done: a thread keeps what it did last, and that must not keep a gateway."""
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work: Callable[[], object] | None = work
+
+    def __call__(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            work()
 
 
 class _Opening:

@@ -60,7 +60,11 @@ def _missing(gateway: Gateway, described: RelationInfo) -> Difference:
     texts = [getattr(each, "text", "") for each in gateway.compile_schema(CreateSchema([described.original]))]
     statement = "; ".join(each for each in texts if each)
     mend = "create it: await repository.push_schema()"
-    return Difference(described.original, f"there is no table {described.name!r}", f"{mend}, which runs {statement}" if statement else mend)
+    return Difference(
+        described.original,
+        f"there is no table {described.name!r}",
+        f"{mend}, which runs {statement}" if statement else mend,
+    )
 
 
 def _differences(gateway: Gateway, described: RelationInfo, stored: Mapping[str, StoredColumn]) -> Iterator[Difference]:
@@ -90,9 +94,11 @@ def _missing_column(gateway: Gateway, described: RelationInfo, column: ColumnInf
     )
 
 
-def _compared(gateway: Gateway, described: RelationInfo, column: ColumnInfo, found: StoredColumn) -> Iterator[Difference]:
-    expected = gateway.declared_type(column.type)
-    if found.type.casefold() != expected.casefold():
+def _compared(
+    gateway: Gateway, described: RelationInfo, column: ColumnInfo, found: StoredColumn
+) -> Iterator[Difference]:
+    if not gateway.keeps(found, column.type):
+        expected = gateway.declared_type(column.type)
         yield Difference(
             described.original,
             f"column {column.name!r} is {found.type or 'of no type'} in the store, expected {expected}",
@@ -100,7 +106,9 @@ def _compared(gateway: Gateway, described: RelationInfo, column: ColumnInfo, fou
         )
     if column.primary_key != found.primary_key:
         part = "is part of the key" if found.primary_key else "is not part of the key"
-        yield Difference(described.original, f"column {column.name!r} {part} in the store", "declare the key that the store has")
+        yield Difference(
+            described.original, f"column {column.name!r} {part} in the store", "declare the key that the store has"
+        )
     elif found.nullable and not column.nullable and not column.primary_key:
         yield Difference(
             described.original,

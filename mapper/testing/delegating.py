@@ -4,14 +4,15 @@ A gateway that hands everything to another one: what `RecordingGateway` and `Fau
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from typing_extensions import TypeVar
 
 from mapper.capabilities import Capabilities
-from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program
+from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program, StoredColumn
 from mapper.operations import Operation, Result
-from mapper.statements import CreateSchema, DropSchema, Statement
-from mapper.types import Codecs
+from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
+from mapper.types import Codecs, StorageType
 
 __all__ = ["DelegatingGateway"]
 
@@ -42,7 +43,7 @@ class DelegatingGateway(Gateway):
     def compile(self, statement: Statement) -> Operation:
         return self.inner.compile(statement)
 
-    def compile_schema(self, change: CreateSchema | DropSchema) -> Sequence[Operation]:
+    def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]:
         return self.inner.compile_schema(change)
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
@@ -56,6 +57,15 @@ class DelegatingGateway(Gateway):
 
     async def run(self, program: Program[T]) -> T:
         return await self.inner.run(program)
+
+    async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
+        return await self.inner.inspect(relation)
+
+    def keeps(self, stored: StoredColumn, type_: StorageType[Any]) -> bool:
+        return self.inner.keeps(stored, type_)
+
+    def declared_type(self, type_: StorageType[Any]) -> str:
+        return self.inner.declared_type(type_)
 
     def connection(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Connection]:
         return self.inner.connection(read_only=read_only)

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Final
 
 from mapper.gateway import Gateway, OperationEvent
-from mapper.operations import Operation
+from mapper.operations import Operation, SqlOperation
 from mapper.testing.delegating import DelegatingGateway
 
 __all__ = ["RecordingGateway"]
@@ -44,7 +44,8 @@ class RecordingGateway(DelegatingGateway):
     @property
     def statements(self) -> list[str]:
         """The texts of the operations that have one, oldest first."""
-        return [each.sql for each in self.operations if hasattr(each, "sql") and each.sql is not None]
+        texts = [each.sql for each in self.operations if isinstance(each, SqlOperation)]
+        return [each for each in texts if each is not None]
 
     def clear(self) -> None:
         """Forget what was recorded."""

@@ -11,7 +11,9 @@ from mapper.testing.conformance import Case, gateway_suite
 def made(name: str, factory: type[Gateway] | object) -> list[object]:
     """Return the cases of a gateway as parameters, marked with the features that they show."""
     return [
-        pytest.param(case, id=f"{name}: {case.name}", marks=[pytest.mark.feature(*case.features)] if case.features else [])
+        pytest.param(
+            case, id=f"{name}: {case.name}", marks=[pytest.mark.feature(*case.features)] if case.features else []
+        )
         for case in gateway_suite(factory)  # type: ignore[arg-type]  # a class is a factory
     ]
 

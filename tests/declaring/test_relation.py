@@ -85,7 +85,7 @@ def test_relation_public_names_are_its_columns_and_three_methods():
 
 def test_relation_is_not_instantiated():
     with pytest.raises(TypeError, match="no instances"):
-        Posts()  # type: ignore[call-arg]
+        Posts()
 
 
 def test_relation_named_gives_the_same_columns_under_an_alias():
@@ -286,7 +286,7 @@ def test_relation_declared_wrongly_lists_all_that_is_wrong():
 def test_relation_without_model_is_refused():
     with pytest.raises(DeclarationError, match="no model"):
 
-        class NoModel(Relation):  # type: ignore[type-arg]
+        class NoModel(Relation):
             id: Column[int]
 
 

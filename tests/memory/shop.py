@@ -102,8 +102,9 @@ class Everything(Stores[Any]):
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    def _require(self, relations: frozenset[Any]) -> None:
-        del relations
+    @classmethod
+    def _require(cls, relations: frozenset[Any]) -> None:
+        del cls, relations
 
 
 async def made_gateway(**options: Any) -> MemoryGateway:
@@ -132,7 +133,9 @@ async def values(gateway: Any, *items: Expr[Any, Any]) -> Any:
     return found[0]
 
 
-def insertion(relation: Any, *given: Mapping[str, Any], returning: Sequence[str] = (), conflict: Conflict | None = None) -> InsertRows:
+def insertion(
+    relation: Any, *given: Mapping[str, Any], returning: Sequence[str] = (), conflict: Conflict | None = None
+) -> InsertRows:
     """Return the insert of rows that all give the same columns."""
     described = info(relation)
     names = tuple(given[0]) if given else ()
@@ -156,18 +159,25 @@ async def keys(executor: Any, relation: Any, *given: Mapping[str, Any]) -> list[
     return [row[0] for row in result.rows]
 
 
-def conflict(*columns: str, relation: Any, where: Expr[bool, Any] | None = None, assignments: Sequence[Assignment[Any]] = ()) -> Conflict:
+def conflict(
+    *columns: str, relation: Any, where: Expr[bool, Any] | None = None, assignments: Sequence[Assignment[Any]] = ()
+) -> Conflict:
     """Return what an insert does with a conflict."""
     described, take = info(relation), _counter()
     numbered = tuple([(each.attribute.column, each.expression.numbered(take)) for each in assignments])
     parameters = [value for each in assignments for value in each.expression.parameters]
     condition = None if where is None else where.numbered(take)
     parameters.extend(() if where is None else where.parameters)
-    key = ",".join([f"{column.attribute}={value.key}" for column, value in numbered]) + f"|{condition and condition.key}"
+    key = (
+        ",".join([f"{column.attribute}={value.key}" for column, value in numbered])
+        + f"|{None if condition is None else condition.key}"
+    )
     return Conflict(tuple([described.column(each) for each in columns]), numbered, condition, key, tuple(parameters))
 
 
-def update(relation: Any, *assignments: Assignment[Any], where: Sequence[Expr[bool, Any]] = (), returning: Sequence[str] = ()) -> Update:
+def update(
+    relation: Any, *assignments: Assignment[Any], where: Sequence[Expr[bool, Any]] = (), returning: Sequence[str] = ()
+) -> Update:
     """Return the update of all rows that fulfil conditions."""
     described, take = info(relation), _counter()
     numbered = tuple([(each.attribute.column, each.expression.numbered(take)) for each in assignments])
@@ -175,7 +185,9 @@ def update(relation: Any, *assignments: Assignment[Any], where: Sequence[Expr[bo
     given = [*[each.expression for each in assignments], *where]
     key = "|".join([*[f"{column.attribute}={value.key}" for column, value in numbered], *[each.key for each in where]])
     parameters = tuple([value for each in given for value in each.parameters])
-    return Update(relation, numbered, conditions, key, parameters, tuple([described.column(each) for each in returning]))
+    return Update(
+        relation, numbered, conditions, key, parameters, tuple([described.column(each) for each in returning])
+    )
 
 
 def delete(relation: Any, *where: Expr[bool, Any], returning: Sequence[str] = ()) -> Delete:
@@ -187,7 +199,9 @@ def delete(relation: Any, *where: Expr[bool, Any], returning: Sequence[str] = ()
     return Delete(relation, conditions, "|".join([each.key for each in where]), parameters, names)
 
 
-def update_rows(relation: Any, assignments: Sequence[Assignment[Any]], *given: tuple[Any, ...], versioned: bool = False) -> UpdateRows:
+def update_rows(
+    relation: Any, assignments: Sequence[Assignment[Any]], *given: tuple[Any, ...], versioned: bool = False
+) -> UpdateRows:
     """Return updates by key; the values in `assignments` only tell their shape."""
     take = _counter()
     numbered = tuple([(each.attribute.column, each.expression.numbered(take)) for each in assignments])

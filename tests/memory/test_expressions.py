@@ -37,7 +37,7 @@ MOMENT = datetime(2024, 5, 17, 23, 59, 58, 123456, tzinfo=UTC)
         (literal(Decimal("1.0")) == literal(Decimal("1.00")), True),
         (literal(1) == NULL, None),
         (literal(1) != NULL, None),
-        (NULL >= literal(1), None),
+        (literal(1) <= NULL, None),
         (NULL.is_null(), True),
         (NULL.is_not_null(), False),
         (NULL.is_distinct_from(1), True),
@@ -57,11 +57,23 @@ MOMENT = datetime(2024, 5, 17, 23, 59, 58, 123456, tzinfo=UTC)
         (RowValue([literal(1), literal(2)]) == (1, 2), True),
         (RowValue([literal(1), NULL]) == (2, 2), False),
         (RowValue([literal(1), NULL]) == (1, 2), None),
-        (Call("lt", (RowValue([literal(1), literal(2)]), RowValue([literal(1), literal(3)])), TRUE.type, nullable=None), True),
-        (Call("le", (RowValue([literal(1), literal(2)]), RowValue([literal(1), literal(2)])), TRUE.type, nullable=None), True),
+        (
+            Call(
+                "lt", (RowValue([literal(1), literal(2)]), RowValue([literal(1), literal(3)])), TRUE.type, nullable=None
+            ),
+            True,
+        ),
+        (
+            Call(
+                "le", (RowValue([literal(1), literal(2)]), RowValue([literal(1), literal(2)])), TRUE.type, nullable=None
+            ),
+            True,
+        ),
     ],
 )
-async def test_condition_follows_three_valued_logic(gateway: MemoryGateway, expression: Expr[Any, Any], expected: object):
+async def test_condition_follows_three_valued_logic(
+    gateway: MemoryGateway, expression: Expr[Any, Any], expected: object
+):
     assert await values(gateway, expression) is expected
 
 
@@ -90,7 +102,9 @@ async def test_condition_follows_three_valued_logic(gateway: MemoryGateway, expr
         (-literal(3), -3),
     ],
 )
-async def test_arithmetic_is_exact_and_null_for_division_by_zero(gateway: MemoryGateway, expression: Expr[Any, Any], expected: object):
+async def test_arithmetic_is_exact_and_null_for_division_by_zero(
+    gateway: MemoryGateway, expression: Expr[Any, Any], expected: object
+):
     found = await values(gateway, expression)
     assert found == expected
     assert type(found) is type(expected)
@@ -256,7 +270,9 @@ async def filtered(gateway: MemoryGateway, *conditions: Expr[bool, Any]) -> list
 async def posts(gateway: MemoryGateway) -> MemoryGateway:
     """Three posts, one of them without a score."""
     scores = {"a": 1.0, "b": 2.0, "c": None}
-    await insert(gateway, Posts, *[{"title": each, "score": score, "tags": [each, "all"]} for each, score in scores.items()])
+    await insert(
+        gateway, Posts, *[{"title": each, "score": score, "tags": [each, "all"]} for each, score in scores.items()]
+    )
     return gateway
 
 
@@ -277,7 +293,7 @@ async def test_list_of_thousands_is_searched_by_hash(posts: MemoryGateway):
 
 @pytest.mark.feature("T17")
 async def test_list_of_rows_is_compared_part_by_part(posts: MemoryGateway):
-    pair = RowValue([Posts.title, Posts.score])
+    pair: RowValue[Any, Posts] = RowValue([Posts.title, Posts.score])
     assert await filtered(posts, pair.in_([("a", 1.0), ("b", 1.0)])) == ["a"]
     assert await filtered(posts, pair.not_in([("a", 1.0)])) == ["b", "c"]
 
@@ -320,7 +336,7 @@ async def test_prepared_list_may_contain_none(posts: MemoryGateway):
 
 
 async def test_prepared_list_of_rows_is_one_parameter(posts: MemoryGateway):
-    pair = RowValue([Posts.title, Posts.score])
+    pair: RowValue[Any, Posts] = RowValue([Posts.title, Posts.score])
     query = select(Posts.title).where(pair.in_(Placeholder(0, "pairs")))  # type: ignore[arg-type]  # as @prepared does
     assert await rows(posts, query.with_parameters(([("b", 2.0), ("c", 1.0)],))) == ["b"]
 

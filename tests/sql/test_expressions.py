@@ -290,6 +290,9 @@ def test_placeholder_list_that_is_no_list_is_refused():
     query = select(Posts.id).where(Posts.visits.in_(Placeholder(0, "numbers")))  # type: ignore[arg-type]
     with pytest.raises(ValueNotStorable, match="found int 3, expected values in a list"):
         compiled(query.with_parameters((3,)))
+    with pytest.raises(ValueNotStorable, match="expected values in a list"):
+        compiled(query.with_parameters((iter([3]),)))
+    assert compiled(query.with_parameters((range(3),)))[1] == ("[0,1,2]",)
 
 
 def test_limit_of_a_placeholder_must_not_be_negative():

@@ -161,8 +161,8 @@ async def test_cancelled_start_leaves_no_transaction(gateway: SQLiteGateway):
             start = asyncio.create_task(connection.execute(START))
             await asyncio.sleep(delay / 100_000)
             start.cancel()
-            began = not (await asyncio.gather(start, return_exceptions=True))[0]
-            if not began:
+            (outcome,) = await asyncio.gather(start, return_exceptions=True)
+            if isinstance(outcome, asyncio.CancelledError):
                 await connection.execute(START)
     assert at_rest(gateway)
 

@@ -8,7 +8,20 @@ import pytest
 from gateways.sqlite import SQLiteGateway
 from mapper.errors import ConnectionLost, MapperError, PoolTimeout, TransactionClosed
 from mapper.operations import RawSql
-from tests.sqlite.conftest import COMMIT, SLOW, START, Make, at_rest, count, drained, insert, numbers, plain, program, query
+from tests.sqlite.conftest import (
+    COMMIT,
+    SLOW,
+    START,
+    Make,
+    at_rest,
+    count,
+    drained,
+    insert,
+    numbers,
+    plain,
+    program,
+    query,
+)
 
 
 async def test_connects_at_first_use_and_not_before(make: Make, path):
@@ -190,8 +203,8 @@ async def test_driver_is_the_aiosqlite_connection_and_is_not_used_by_others(gate
 async def test_statement_that_changes_its_connection_changes_no_other(gateway: SQLiteGateway, change: str):
     await gateway.execute(RawSql(change))
     assert (await gateway.execute(RawSql("PRAGMA foreign_keys"))).rows == [(1,)]
-    assert (await gateway.execute(RawSql("SELECT count(*) FROM sqlite_temp_master"))).rows == [(0,)]
     assert len((await gateway.execute(RawSql("PRAGMA database_list"))).rows) == 1
+    assert (await gateway.execute(RawSql("SELECT count(*) FROM sqlite_temp_master"))).rows == [(0,)]
 
 
 async def test_settings_are_those_of_the_gateway(make: Make):
@@ -241,3 +254,14 @@ async def test_lost_stream_gives_its_connection_back(small: SQLiteGateway):
     gc.collect()
     assert at_rest(small)
     assert await count(small) == 0
+
+
+async def test_closing_ends_what_takes_long(gateway: SQLiteGateway, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gateways.sqlite.pool._GRACE", 0.05)
+    long = asyncio.create_task(gateway.fetch(SLOW, plain))
+    writing = asyncio.create_task(gateway.run(program(insert("x"), SLOW)))
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(gateway.aclose(), 2)
+    results = await asyncio.gather(long, writing, return_exceptions=True)
+    assert [type(each) for each in results] == [ConnectionLost, ConnectionLost]
+    assert await count(gateway) == 0

@@ -46,8 +46,8 @@ COMPARISONS: Sequence[tuple[Expr[bool, Posts], Sequence[int]]] = (
 )
 
 NULLS: Sequence[tuple[Expr[bool, Posts], Sequence[int]]] = (
-    (Posts.body == None, [0, 3, 6, 9]),  # noqa: E711 (an expression)
-    (Posts.body != None, [1, 2, 4, 5, 7, 8]),  # noqa: E711
+    (Posts.body == None, [0, 3, 6, 9]),
+    (Posts.body != None, [1, 2, 4, 5, 7, 8]),
     (Posts.body.is_null(), [0, 3, 6, 9]),
     (Posts.body.is_not_null(), [1, 2, 4, 5, 7, 8]),
     (Posts.body != "body 1", [2, 4, 5, 7, 8]),

@@ -259,12 +259,7 @@ async def _(gateway: Gateway) -> None:
         )
         assert await joined.all(repository) == [("post 0", "hello"), ("post 1", None)]
         missing = select(Posts.title, Comments.text).left_join(Comments, on=Comments.post_id == Posts.id)
-        try:
-            await missing.all(repository)
-        except QueryError as error:
-            assert "optional" in str(error)
-        else:
-            raise AssertionError("a column that may be missing was selected without optional")
+        assert "optional" in str(await refused(QueryError, missing.all(repository)))
 
 
 @SUITE.case("pages go forth and back over several columns, directions and NULLs", "T19")

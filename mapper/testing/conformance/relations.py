@@ -2,9 +2,8 @@
 The relations that the conformance cases use, and how a case is declared.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -23,6 +22,7 @@ from mapper.types import Numeric, Timestamp, Varchar
 from mapper.wrappers import Keyed, Timestamped, Versioned
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 
 @frozen
@@ -290,7 +290,7 @@ class World(Repository[Places | Accounts | Kinds | Maybes]):
 
 
 @asynccontextmanager
-async def blog(gateway: Gateway) -> AsyncIterator[Blog]:
+async def blog(gateway: Gateway) -> AsyncGenerator[Blog]:
     """Give a blog without rows, and drop it at the end."""
     repository = Blog(gateway)
     await repository.reset_schema()
@@ -302,7 +302,7 @@ async def blog(gateway: Gateway) -> AsyncIterator[Blog]:
 
 
 @asynccontextmanager
-async def world(gateway: Gateway) -> AsyncIterator[World]:
+async def world(gateway: Gateway) -> AsyncGenerator[World]:
     """Give the other relations without rows, and drop them at the end."""
     repository = World(gateway)
     await repository.reset_schema()
@@ -325,6 +325,23 @@ async def refused(error: type[BaseException] | tuple[type[BaseException], ...], 
     """
     try:
         value = await call
+    except error as caught:
+        return caught
+    raise AssertionError(f"expected {error}, and the call returned {value!r}")
+
+
+def rejected(error: type[E], build: Callable[[], object]) -> E:
+    """
+    Build something that must be refused.
+
+    Returns:
+        The error.
+
+    Raises:
+        AssertionError: It was built.
+    """
+    try:
+        value = build()
     except error as caught:
         return caught
     raise AssertionError(f"expected {error}, and the call returned {value!r}")

@@ -183,10 +183,9 @@ async def _(gateway: Gateway) -> None:
 @SUITE.case("tasks that share a transaction queue in it", "T26")
 async def _(gateway: Gateway) -> None:
     async with blog(gateway) as repository:
-        async with repository.transaction() as tx:
-            async with create_task_group() as group:
-                for number in range(20):
-                    group.start_soon(insert, tx, f"t{number:02}")
+        async with repository.transaction() as tx, create_task_group() as group:
+            for number in range(20):
+                group.start_soon(insert, tx, f"t{number:02}")
         assert len(await tags(repository)) == 20
 
 

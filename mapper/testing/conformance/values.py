@@ -89,6 +89,7 @@ async def _(gateway: Gateway) -> None:
         ref = changes.inserts(Kinds).push(EVERYTHING)
         result = await changes.commit(repository)
         found = await select(Everything).from_(Kinds).find(result[ref]).execute(repository)
+        assert found is not None
         assert found == EVERYTHING
         assert str(found.exact) == str(EVERYTHING.exact)
         assert str(found.price) == "12.30"
@@ -214,6 +215,7 @@ async def _(gateway: Gateway) -> None:
         key = (await changes.commit(repository))[ref]
         given.append(3)
         found = await select(Maybes.numbers).find(key).execute(repository)
+        assert found is not None
         assert found == [1, 2]
         found.append(4)
         assert await select(Maybes.numbers).find(key).execute(repository) == [1, 2]

@@ -1,0 +1,179 @@
+"""
+The pool's decisions, without I/O: which connection is handed out, who waits, what is closed.
+
+Connections and moments go in; connections to be used, to be closed, or room to open one come out. `gateways.postgres.connections` does what is decided
+here. Idle connections are a stack, so that those which a peak has left over grow old and are closed; who waits is served in the order of asking.
+"""
+
+from collections import deque
+from typing import Generic, Protocol
+
+from attrs import frozen
+from typing_extensions import TypeVar
+
+from mapper.gateway import PoolStatistics
+
+__all__ = ["Limits", "PoolState", "Pooled", "Waiter"]
+
+
+class Pooled(Protocol):
+    """
+    What the pool knows of a connection.
+
+    Attributes:
+        born: When it was opened, in seconds of a monotonic clock.
+        since: When it was given back last.
+        generation: The pool's when it was opened.
+    """
+
+    born: float
+    since: float
+    generation: int
+
+    def is_open(self) -> bool:
+        """Whether it is not known to be closed."""
+        ...
+
+
+C = TypeVar("C", bound=Pooled)
+C_contra = TypeVar("C_contra", contravariant=True)
+
+
+class Waiter(Protocol[C_contra]):
+    """Somebody who waits for a connection."""
+
+    def offer(self, connection: C_contra | None) -> bool:
+        """Hand over a connection, or with None the room to open one. False where nobody waits any more, and nothing is taken."""
+        ...
+
+
+@frozen
+class Limits:
+    """
+    What a pool keeps to; times are in seconds.
+
+    Attributes:
+        size: Connections at most.
+        lifetime: How old a connection becomes.
+        idle: How long one is kept that nobody uses.
+        proof: After how long without use one has to answer before it is handed out.
+    """
+
+    size: int
+    lifetime: float = 3600.0
+    idle: float = 600.0
+    proof: float = 60.0
+
+
+class PoolState(Generic[C]):
+    """
+    The connections of a pool.
+
+    Attributes:
+        size: Connections that are open or being opened.
+        generation: Counts losses; a connection of an earlier generation is closed when it comes back.
+    """
+
+    __slots__ = ("_idle", "_waiters", "generation", "limits", "size")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.size = 0
+        self.generation = 0
+        self._idle: deque[C] = deque()
+        self._waiters: deque[Waiter[C]] = deque()
+
+    def take(self, now: float) -> C | None:
+        """
+        Return an idle connection that is not known to be closed; None where there is none, or one that has to prove itself first.
+
+        One that is closed is dropped: nothing is left of it to be closed.
+        """
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if not connection.is_open():
+                self.size -= 1
+            elif now - connection.since > self.limits.proof:
+                idle.append(connection)
+                return None
+            else:
+                return connection
+        return None
+
+    def take_unproved(self) -> C | None:
+        """Return an idle connection however long nobody has used it, or None."""
+        return self._idle.pop() if self._idle else None
+
+    def reserve(self) -> bool:
+        """Take the room to open a connection; False where there is none."""
+        if self.size >= self.limits.size:
+            return False
+        self.size += 1
+        return True
+
+    def wait(self, waiter: Waiter[C]) -> None:
+        """Let somebody wait, behind those who do."""
+        self._waiters.append(waiter)
+
+    def leave(self, waiter: Waiter[C]) -> None:
+        """Let somebody wait no more; a no-op for one who does not."""
+        try:
+            self._waiters.remove(waiter)
+        except ValueError:
+            pass
+
+    def give(self, connection: C, now: float) -> bool:
+        """
+        Take a connection back, for who waits longest or to be idle.
+
+        Returns:
+            False where it is not to be used again: then it is to be closed, and its room is free.
+        """
+        if not connection.is_open() or self.is_spent(connection, now):
+            self.forget()
+            return False
+        connection.since = now
+        if not self._offer(connection):
+            self._idle.append(connection)
+        return True
+
+    def is_spent(self, connection: C, now: float) -> bool:
+        """Whether a connection is too old, or was open when others were lost."""
+        return connection.generation != self.generation or now - connection.born > self.limits.lifetime
+
+    def forget(self) -> None:
+        """Free the room of a connection that is closed, or could not be opened: who waits longest may open one in its place."""
+        if not self._offer(None):
+            self.size -= 1
+
+    def renew(self) -> list[C]:
+        """Begin a new generation, after a loss or at the end, and return the idle connections, which are to be closed."""
+        self.generation += 1
+        return self._drop(list(self._idle))
+
+    def expired(self, now: float) -> list[C]:
+        """Take out the idle connections that are too old or unused for too long, and return them to be closed."""
+        unused = now - self.limits.idle
+        return self._drop([each for each in self._idle if each.since <= unused or self.is_spent(each, now)])
+
+    def next_expiry(self) -> float | None:
+        """Return when the next idle connection has been unused for too long, or None."""
+        return min([each.since for each in self._idle]) + self.limits.idle if self._idle else None
+
+    def statistics(self) -> PoolStatistics:
+        """Count connections. One that is being opened is in use."""
+        idle = len(self._idle)
+        return PoolStatistics(self.limits.size, self.size, idle, self.size - idle, len(self._waiters))
+
+    def _drop(self, dropped: list[C]) -> list[C]:
+        for each in dropped:
+            self._idle.remove(each)
+            self.size -= 1
+        return dropped
+
+    def _offer(self, connection: C | None) -> bool:
+        while self._waiters:
+            if self._waiters.popleft().offer(connection):
+                return True
+        return False

@@ -1,0 +1,98 @@
+"""
+Updates and deletes of single rows by key: any number of them in one statement.
+
+An `UpdateSql` or `DeleteSql` of many goes in; a count comes out, or the error of the first row that is not as expected.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateways.postgres.bulk import Bulk, transposed, written_together
+from gateways.postgres.codecs import POSTGRES_CODECS
+from gateways.postgres.session import Session
+from gateways.postgres.transactions import atomic
+from mapper.errors import MissingRow, StaleRow
+from mapper.operations import DeleteSql, Result, UpdateSql
+from mapper.relation import info
+
+__all__ = ["affected", "write_each"]
+
+
+async def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Result:
+    """
+    Write single rows by key, each of which must be there.
+
+    Raises:
+        StaleRow: One has another version by now; nothing is written.
+        MissingRow: One is not there; nothing is written.
+    """
+    rows: Sequence[Sequence[Any]] = operation.parameters
+    if len(rows) == 1:
+        await _write_one(session, operation, rows[0])
+    elif rows:
+        bulk = None if _has_duplicates(operation) else written_together(operation.sql, len(rows[0]))
+        async with atomic(session):
+            if bulk is None:
+                for row in rows:
+                    await _write_one(session, operation, row)
+            else:
+                await _write_together(session, operation, bulk)
+    return Result(count=len(rows))
+
+
+def affected(status: str) -> int:
+    """Return the number of rows of a command's tag: `UPDATE 3`, `INSERT 0 1`."""
+    number = status.rpartition(" ")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def _has_duplicates(operation: UpdateSql | DeleteSql) -> bool:
+    """Whether a key comes twice: its writes then take effect one after the other, and one statement would do the first alone."""
+    key_at = operation.key_at
+    if key_at is None:
+        return True
+    return len({tuple(row[key_at]) for row in operation.parameters}) < len(operation.parameters)
+
+
+async def _write_one(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> None:
+    if affected(await session.driver.execute(operation.sql, *row)) != 1:
+        raise await _refusal(session, operation, row)
+
+
+async def _write_together(session: Session, operation: UpdateSql | DeleteSql, bulk: Bulk) -> None:
+    rows = operation.parameters
+    written = await session.driver.fetch(bulk.sql, *transposed(rows))
+    if len(written) != len(rows):
+        done = {each[0] for each in written}
+        first = next(position for position in range(len(rows)) if position + 1 not in done)
+        raise await _refusal(session, operation, rows[first])
+
+
+async def _refusal(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> StaleRow | MissingRow:
+    described = info(operation.relation)
+    values = tuple(row[operation.key_at]) if operation.key_at is not None else ()
+    decoded = tuple(
+        [_decoded(column.type, value) for column, value in zip(described.primary_key, values, strict=False)]
+    )
+    key = decoded[0] if len(decoded) == 1 else decoded
+    name = f"row {key!r} of {described.original.__name__}"
+    if operation.probe is not None and await session.driver.fetch(operation.probe, *values):
+        return StaleRow(
+            f"{name} has been written since it was read",
+            relation=described.original,
+            row_key=key,
+            operation=operation,
+            hint="read it again, and repeat the change on what it is now",
+        )
+    return MissingRow(
+        f"{name} does not exist",
+        relation=described.original,
+        row_key=key,
+        operation=operation,
+        hint="it may have been deleted",
+    )
+
+
+def _decoded(type_: Any, value: Any) -> Any:
+    decode = POSTGRES_CODECS.decoder(type_)
+    return value if decode is None else decode(value)

@@ -1,0 +1,105 @@
+"""
+Servers as pytest fixtures: one a process of tests, with a database a test.
+
+A `conftest.py` imports those that its tests use.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from tests.servers import NoServer, Postgres, Redis
+
+__all__ = ["Databases", "databases", "own_postgres", "postgres_url", "redis_url", "system_postgres"]
+
+TEMPLATE: Final = "template0"
+_numbers: Final = count(1)
+
+
+def launched(launch: "Callable[[], Postgres]") -> Postgres:
+    """Start a server, or skip with the line that mends its absence."""
+    try:
+        return launch()
+    except NoServer as missing:
+        pytest.skip(str(missing))
+
+
+class Databases:
+    """Databases on a server, each made for one test or module and dropped behind it."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+
+    async def create(self) -> str:
+        """Make an empty database and return its URL."""
+        name = f"mapper_{next(_numbers)}"
+        await self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await self._run(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+        return urlunsplit(urlsplit(self.server)._replace(path=f"/{name}"))
+
+    async def drop(self, url: str) -> None:
+        """Drop a database, whoever is connected to it."""
+        name = urlsplit(url).path.lstrip("/")
+        await self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def _run(self, sql: str) -> None:
+        connection = await asyncpg.connect(self.server)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """A server for databases of one test or module each."""
+    given = Postgres.url_given()
+    if given is not None:
+        yield Databases(given)
+        return
+    server = launched(Postgres.launch)
+    yield Databases(server.url)
+    server.stop()
+
+
+@pytest.fixture
+async def postgres_url(databases: Databases) -> AsyncIterator[str]:
+    """An empty database of the test's own."""
+    url = await databases.create()
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[Postgres]:
+    """A server that tests may stop, kill and start; never one from the environment."""
+    server = launched(Postgres.launch)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def system_postgres() -> Iterator[Postgres]:
+    """The system's server, as a second version beside the wheel's."""
+    server = launched(lambda: Postgres.launch("system"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis that nobody else uses; the one that the environment names, where it does."""
+    given = Redis.url_given()
+    if given is not None:
+        yield given
+        return
+    try:
+        server = Redis.launch()
+    except NoServer as missing:
+        pytest.skip(str(missing))
+    yield server.url
+    server.stop()
