@@ -17,7 +17,7 @@ from mapper.expressions import Assignment, Attribute, Expr, Ref
 from mapper.isolation import Isolation
 from mapper.layouts import RowShape, reader_of
 from mapper.relation import RelationInfo, StoredIn, info
-from mapper.rowupdates import updater_of
+from mapper.rowupdates import RowUpdater, updater_of
 from mapper.stores import Stores
 from mapper.wrappers import Keyed
 from mapper.writes import (
@@ -56,7 +56,17 @@ class Changeset(Generic[R1]):
     Its length is the number of rows pushed, and of updates and deletes; an empty one is false and commits without I/O.
     """
 
-    __slots__ = ("_kinds", "_numbers", "_open", "_owner", "_repository", "_rules", "_writes")
+    __slots__ = (
+        "_kinds",
+        "_numbers",
+        "_open",
+        "_owner",
+        "_repository",
+        "_rules",
+        "_updated",
+        "_updaters",
+        "_writes",
+    )
 
     def __init__(self, repository: type[Stores[R1]] | None = None) -> None:
         self._repository = repository
@@ -66,6 +76,8 @@ class Changeset(Generic[R1]):
         self._kinds: dict[Any, str] = {}
         self._open: dict[Any, dict[Hashable, Any]] = {}
         self._rules: dict[Hashable, ConflictRule] = {}
+        self._updaters: dict[Any, RowUpdater] = {}
+        self._updated: UpdatedRows | None = None
 
     def inserts(
         self, relation: StoredIn[Stores[R1], ModelT, KeyT, WrapperT, R2]
@@ -114,16 +126,18 @@ class Changeset(Generic[R1]):
             QueryError: The row, the model or an assignment is not of the relation.
             NotStored: The repository does not store the relation.
         """
-        described = self._target(relation)
-        updater = updater_of(described)
+        updater = self._updaters.get(relation) or self._updater(relation)
         key = updater.key_of(row)
         read = updater.read(row, new, self._owner)
         if read is None:
             return
         shape, values = read
-        write = self._updated_rows(described, shape)
-        for ref in refs_in(values):
-            write.refs.append((len(write.rows), ref))
+        write = self._updated
+        if write is None or write.closed or write.shape is not shape:
+            write = self._updated = self._updated_rows(updater.described, shape)
+        for each in values:
+            if isinstance(each, Ref):
+                write.refs.append((len(write.rows), each))
         self._place(write)
         write.rows.append((values, key))
 
@@ -144,8 +158,9 @@ class Changeset(Generic[R1]):
             QueryError: The row is not of the relation.
             NotStored: The repository does not store the relation.
         """
-        described = self._target(relation)
-        key = updater_of(described).key_of(row)
+        updater = self._updaters.get(relation) or self._updater(relation)
+        described = updater.described
+        key = updater.key_of(row)
         write: DeletedRows = self._opened(described, "delete rows", None) or self._begun(
             described, None, DeletedRows(described, len(self._writes))
         )
@@ -208,6 +223,10 @@ class Changeset(Generic[R1]):
         if self._repository is not None and relation not in self._repository._relations:
             self._repository._require(frozenset({relation}))
         return described
+
+    def _updater(self, relation: Any) -> RowUpdater:
+        found = self._updaters[relation] = updater_of(self._target(relation))
+        return found
 
     def _place(self, write: PushedRows | UpdatedRows | DeletedRows) -> int:
         """Return the position of a further row of a write."""

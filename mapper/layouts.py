@@ -37,6 +37,8 @@ class RowShape:
         columns: These and the ones with defaults, in the order of declaration: what goes to the store.
         generated: The key that the store has to make, or None.
         returning: The key's columns where the store decides them; () where the rows have the whole key.
+        defaults: What makes the values that are added; `constants` has them where they are always the same.
+        arrange: Puts a row with the added values behind it in order; None where it is.
         key_indexes: Where the key's values are in a completed row; () where `returning` has them, or there is no key.
     """
 
@@ -48,15 +50,19 @@ class RowShape:
     key_indexes: tuple[int, ...]
     names: tuple[str, ...]
     defaults: tuple[Callable[[], Any], ...] = field(repr=False)
+    constants: Values | None = field(repr=False)
     arrange: Read | None = field(repr=False)
 
     def complete(self, rows: Sequence[Values]) -> Sequence[Values]:
         """Return the rows with a value for each of `columns`; the rows themselves where nothing is to be added."""
-        defaults = self.defaults
-        if not defaults:
+        if not self.defaults:
             return rows
-        added = [(*row, *[make() for make in defaults]) for row in rows]
-        return added if self.arrange is None else [self.arrange(row) for row in added]
+        constants = self.constants
+        if constants is not None:
+            added = [row + constants for row in rows]
+        else:
+            added = [(*row, *[make() for make in self.defaults]) for row in rows]
+        return added if self.arrange is None else list(map(self.arrange, added))
 
 
 _shapes: dict[tuple[str, ...], RowShape] = {}
@@ -105,6 +111,7 @@ def _shape(described: RelationInfo, given: tuple[ColumnInfo, ...]) -> RowShape:
         key_indexes=tuple([places[each.attribute] for each in described.primary_key]) if whole_key else (),
         names=tuple([each.attribute for each in columns]),
         defaults=tuple([_default(each) for each in added]),
+        constants=None if any([callable(each.options.default) for each in added]) else _constants(added),
         arrange=None if order == sorted(order) else picker(order),
     )
 
@@ -125,6 +132,10 @@ def _no_value(described: RelationInfo, column: ColumnInfo) -> QueryError:
         f"{where} is given no value and has no default",
         hint=f"assign it: push(model, {where}.to(…)); or give it a default: column(default=…)",
     )
+
+
+def _constants(columns: Sequence[ColumnInfo]) -> Values:
+    return tuple([_default(each)() for each in columns])
 
 
 def _default(column: ColumnInfo) -> Callable[[], Any]:

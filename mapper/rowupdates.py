@@ -31,7 +31,7 @@ EXACT: Final = frozenset({str, bytes, int, bool, type(None), date, datetime, tim
 class RowUpdater:
     """Reads the wrappers of one relation's rows, and what is to become of them."""
 
-    __slots__ = ("_mapping", "_model", "_shapes", "_unique", "_wrapper", "described")
+    __slots__ = ("_composite", "_mapping", "_model", "_shapes", "_unique", "_wrapper", "described")
 
     def __init__(self, described: RelationInfo) -> None:
         if described.mapping is None:
@@ -42,6 +42,7 @@ class RowUpdater:
         self._wrapper: Any = described.mapping.wrapper_class
         self._shapes: dict[tuple[str, ...], RowUpdate] = {}
         self._unique = _touching(described)
+        self._composite = len(described.primary_key) > 1
 
     def key_of(self, row: object) -> Values:
         """

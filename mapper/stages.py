@@ -152,6 +152,7 @@ _EXAMPLES: Final[dict[Any, Any]] = {types.Integer: 1, types.Text: "", types.Varc
 
 
 def resolved(values: Values, resolve: Resolve) -> Values:
+    """Return values with the keys that its refs stand for."""
     return tuple([resolve(each) if isinstance(each, Ref) else each for each in values])
 
 
@@ -168,6 +169,7 @@ def by_itself(described: RelationInfo, assigned: Sequence[ColumnInfo], *, versio
 
 
 def shape_key(assigned: Sequence[Assigned], conditions: Sequence[Expr[bool, Any]]) -> str:
+    """Return what statements share that differ in their values alone."""
     sets = ",".join([f"{column.attribute}={expression.key}" for column, expression in assigned])
     return f"set {sets} where {','.join([each.key for each in conditions])}"
 

@@ -17,6 +17,7 @@ from gateways.memory.expressions import compile_condition, compile_expression, c
 from gateways.memory.ordering import compile_terms, ordered
 from gateways.memory.scope import Scope, has_subquery, of_relation
 from mapper.columns import ColumnInfo
+from mapper.errors import QueryError
 from mapper.expressions import BOOLEAN, Attribute, Call, Expr, Order, Slot
 from mapper.functions import Aggregate, Window
 from mapper.operations import Evaluate, GetByKey, Scan
@@ -56,6 +57,8 @@ def plan_of(select: Select, size: int, codecs: Codecs) -> ReadPlan:
     Raises:
         Unsupported, NotJoined, QueryError: See `compile_select`.
     """
+    if select.source is None and not (select.reads or select.compound or select.ctes):
+        raise QueryError("the query reads from no relation", hint="name one: select(…).from_(Posts)")
     relation = _only_relation(select)
     if relation is None:
         return _EvaluatePlan(select, codecs, size)

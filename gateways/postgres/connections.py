@@ -23,6 +23,9 @@ QUIET_SECONDS: Final = 0.05
 PROOF_SECONDS: Final = 5.0
 """How long a connection that nobody has used for long may take to prove itself, and one that is reset or closed for that."""
 
+PATIENCE_SECONDS: Final = 0.05
+"""How long a write whose caller was cancelled may go on before the server is asked to give it up."""
+
 
 class _Asking:
     """Somebody who waits for a connection, as a future."""
@@ -201,17 +204,23 @@ class Connections:
         self._spawn(self._hasten(session, work))
 
     async def _hasten(self, session: Session, work: Sheltered[Any]) -> None:
-        until = monotonic() + PROOF_SECONDS
+        await _until(work, PATIENCE_SECONDS)
+        if not work.done:
+            try:
+                async with asyncio.timeout(PROOF_SECONDS):
+                    await self._give_up(session)
+            finally:
+                await _until(work, PROOF_SECONDS)
+                if not work.done:
+                    session.terminate()
+
+    async def _give_up(self, session: Session) -> None:
+        number = session.driver.get_server_pid()
+        driver = await self._connect()
         try:
-            async with asyncio.timeout(PROOF_SECONDS):
-                driver = await self._connect()
-                await driver.execute(f"SELECT pg_cancel_backend({session.driver.get_server_pid()})")
-                await driver.close()
+            await driver.execute(f"SELECT pg_cancel_backend({number})")
         finally:
-            while not work.done and monotonic() < until:
-                await asyncio.sleep(0.01)
-            if not work.done:
-                session.terminate()
+            driver.terminate()
 
     # Closing
 
@@ -286,6 +295,13 @@ class Connections:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+async def _until(work: Sheltered[Any], seconds: float) -> None:
+    """Wait until work is done, and no longer than so many seconds."""
+    until = monotonic() + seconds
+    while not work.done and monotonic() < until:  # noqa: ASYNC110  # an event for each write would cost each write
+        await asyncio.sleep(0.01)
 
 
 async def _closed(session: Session) -> None:

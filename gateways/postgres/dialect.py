@@ -1,8 +1,8 @@
 """
 The SQL of PostgreSQL 13 and later, as data.
 
-The tables here and the general compiler are all that makes PostgreSQL's SQL. Where a computed value could lose digits without a word when it is stored,
-a cast that must fail stands in the way: see `_fails`.
+The tables here and the general compiler are all that makes PostgreSQL's SQL. Where a computed value could lose digits
+without a word when it is stored, a cast that must fail stands in the way: see `_fails`.
 """
 
 from typing import Any, Final

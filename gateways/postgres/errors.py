@@ -1,8 +1,8 @@
 """
 Errors of PostgreSQL and asyncpg, translated to the errors of `mapper.errors`.
 
-What the driver raised goes in, with the operation that met it; the error of our tree comes out, by its SQLSTATE (PostgreSQL manual, appendix A). The caller
-raises it from the original.
+What the driver raised goes in, with the operation that met it; the error of our tree comes out, by its SQLSTATE
+(PostgreSQL manual, appendix A). The caller raises it from the original.
 """
 
 from typing import Any, Final

@@ -7,7 +7,8 @@ Statements go in and operations come out of `compile`; operations go in and resu
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, ClassVar
+from time import monotonic
+from typing import Any, ClassVar, Final
 
 from typing_extensions import TypeVar
 
@@ -27,6 +28,7 @@ from gateways.postgres.shelter import Sheltered
 from gateways.postgres.streams import Lease, PostgresBatches, growing
 from gateways.sql import SqlCompiler
 from mapper.capabilities import Capabilities
+from mapper.errors import ConnectionLost
 from mapper.gateway import (
     Batches,
     Connection,
@@ -45,6 +47,9 @@ from mapper.types import Codecs, StorageType
 __all__ = ["PostgresGateway"]
 
 T = TypeVar("T")
+
+STALE_SECONDS: Final = 1.0
+"""A read that loses within this time a connection that was idle before is made again: the server had gone, and nobody could know."""
 
 
 class PostgresGateway(Gateway):
@@ -132,10 +137,15 @@ class PostgresGateway(Gateway):
         if self._events or not isinstance(operation, QuerySql) or not operation.columns:
             return await self._fetch(operation, decode)
         session = self._pool.take() or await self._pool.acquire()
+        began = monotonic()
         try:
             records = await session.driver.fetch(operation.sql, *operation.parameters)
         except BaseException as error:
-            raise await self._failed(session, error, operation) from error
+            stale = session.was_idle() and monotonic() - began < STALE_SECONDS and not operation.writes
+            raised = await self._failed(session, error, operation)
+            if stale and isinstance(raised, ConnectionLost):
+                return await self._fetch(operation, decode)
+            raise raised from error
         self._pool.give(session)
         return decode(list(map(tuple, records)), ())
 

@@ -1,8 +1,9 @@
 """
 The pool's decisions, without I/O: which connection is handed out, who waits, what is closed.
 
-Connections and moments go in; connections to be used, to be closed, or room to open one come out. `gateways.postgres.connections` does what is decided
-here. Idle connections are a stack, so that those which a peak has left over grow old and are closed; who waits is served in the order of asking.
+Connections and moments go in; connections to be used, to be closed, or room to open one come out.
+`gateways.postgres.connections` does what is decided here. Idle connections are a stack, so that those which a peak
+has left over grow old and are closed; who waits is served in the order of asking.
 """
 
 from collections import deque

@@ -36,6 +36,10 @@ class Session:
         """Whether it is not known to be closed."""
         return not self.driver.is_closed()
 
+    def was_idle(self) -> bool:
+        """Whether it has been used before, and nobody may have looked at it since."""
+        return self.since > self.born
+
     def is_quiet(self) -> bool:
         """
         Whether the server has sent nothing since: an end of file that the loop has not seen yet can be read already.

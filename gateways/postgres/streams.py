@@ -1,8 +1,9 @@
 """
 Streams: results that are read batch by batch, in constant memory.
 
-A session and a read go in; batches of objects come out, read through a cursor in a transaction. What ends the stream (exhaustion, closing, an error, a
-cancellation, the loss of the last reference) ends that transaction and gives the connection back.
+A session and a read go in; batches of objects come out, read through a cursor in a transaction. What ends the stream
+(exhaustion, closing, an error, a cancellation, the loss of the last reference) ends that transaction and gives the
+connection back.
 """
 
 import asyncio
@@ -68,8 +69,8 @@ class PostgresBatches(Generic[T]):
     """A result in batches; see `mapper.gateway.Batches`."""
 
     __slots__ = (
-        "__weakref__", "_batch", "_cursor", "_decode", "_idle", "_idle_since", "_lease", "_loop", "_measured", "_named", "_operation", "_rows", "_running",
-        "_sizes",
+        "__weakref__", "_batch", "_cursor", "_decode", "_idle", "_idle_since", "_lease", "_loop", "_measured", "_named",
+        "_operation", "_rows", "_running", "_sizes",
     )  # fmt: skip
 
     def __init__(

@@ -1,8 +1,8 @@
 """
 Upserts of any number of rows, of which each is told to be inserted, updated or ignored.
 
-An `Upsert` goes in; counts and the rows to be returned come out, in the order given. PostgreSQL refuses to touch a row twice in one statement, so rows
-with one conflict key go in several, one after the other.
+An `Upsert` goes in; counts and the rows to be returned come out, in the order given. PostgreSQL refuses to touch a
+row twice in one statement, so rows with one conflict key go in several, one after the other.
 """
 
 from collections.abc import Iterator, Sequence

@@ -8,8 +8,11 @@ relation and the columns that SQLite's message names. The caller raises it from 
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
+from gateways.sql.naming import fingerprint, named
+from mapper.assembly import walk
+from mapper.columns import Check
 from mapper.errors import (
     CannotConnect,
     CheckViolation,
@@ -28,6 +31,7 @@ from mapper.errors import (
     UniqueViolation,
     ValueNotStorable,
 )
+from mapper.expressions import Attribute
 from mapper.operations import Operation
 from mapper.relation import RelationInfo, info
 
@@ -214,12 +218,12 @@ def _article(kind: type[ConstraintViolation], described: RelationInfo | None, ta
 
 def _check_violation(subject: str, text: str, operation: Operation | None) -> CheckViolation:
     """SQLite gives the constraint's name, or its condition where it has none, and no table."""
-    described = _relation_with_check(subject, operation)
+    described, columns = _checked(subject, operation)
     place = f" of {described.original.__name__}" if described is not None else ""
     return CheckViolation(
         f"a check{place} refused a row: {text}",
         relation=None if described is None else described.original,
-        columns=() if described is None else _mentioned(described, subject),
+        columns=columns,
         constraint=subject or None,
         operation=operation,
     )
@@ -242,7 +246,10 @@ def _unique_name(kind: type[ConstraintViolation], described: RelationInfo | None
     if kind is not UniqueViolation or described is None:
         return None
     columns = frozenset(attributes(described, names))
-    return next((each.name for each in described.uniques if frozenset(each.columns) == columns), None)
+    found = next((each for each in described.uniques if frozenset(each.columns) == columns), None)
+    if found is None:
+        return None
+    return found.name or named("uq", described.name, [described.column(each).name for each in found.columns])
 
 
 def attributes(described: RelationInfo | None, names: Iterable[str]) -> tuple[str, ...]:
@@ -264,16 +271,27 @@ def _relations(operation: Operation | None) -> list[RelationInfo]:
     return [info(each) for each in touched if isinstance(getattr(each, "__relation__", None), RelationInfo)]
 
 
-def _relation_with_check(subject: str, operation: Operation | None) -> RelationInfo | None:
+def _checked(subject: str, operation: Operation | None) -> tuple[RelationInfo | None, tuple[str, ...]]:
+    """Find the relation that has a check, by its name or its text, and the columns that it reads."""
     relations = _relations(operation)
-    for each in relations:
-        if any(subject in (check.name, check.condition) for check in each.checks):
-            return each
-    return relations[0] if len(relations) == 1 or getattr(operation, "relation", None) is not None else None
+    for described in relations:
+        for check in described.checks:
+            if subject in (check.name, check.condition, _check_name(described, check)):
+                return described, _columns_read(described, check)
+    return (relations[0] if len(relations) == 1 else None), ()
 
 
-def _mentioned(described: RelationInfo, subject: str) -> tuple[str, ...]:
-    """Give the columns that a check reads, as far as its text tells."""
-    texts: list[Any] = [each.condition for each in described.checks if subject in (each.name, each.condition)]
-    words = frozenset(re.findall(r"\w+", " ".join([subject, *[each for each in texts if isinstance(each, str)]])))
-    return tuple(each.attribute for each in described.columns if each.name in words)
+def _check_name(described: RelationInfo, check: Check) -> str | None:
+    """Give the name that a table's definition gives a check without one."""
+    own = next((each for each in described.columns if each.options.check is check.condition), None)
+    if own is not None:
+        return named("ck", described.name, [own.name])
+    return named("ck", described.name, [fingerprint(check.condition)]) if isinstance(check.condition, str) else None
+
+
+def _columns_read(described: RelationInfo, check: Check) -> tuple[str, ...]:
+    if isinstance(check.condition, str):
+        names = frozenset(re.findall(r"\w+", check.condition))
+    else:
+        names = frozenset(each.column.name for each in walk(check.condition()) if isinstance(each, Attribute))
+    return tuple(each.attribute for each in described.columns if each.name in names)

@@ -13,7 +13,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gateways.sqlite.pool import Pool, call_soon
+from gateways.sqlite.calling import call_soon
+from gateways.sqlite.pool import Pool
 from gateways.sqlite.visits import Visit
 from mapper.errors import PoolTimeout, StoreError
 

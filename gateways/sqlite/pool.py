@@ -6,7 +6,6 @@ happens on the loop's thread, without awaiting where a connection is free.
 """
 
 import asyncio
-import contextlib
 import itertools
 import os
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
+from gateways.sqlite.calling import call_soon
 from gateways.sqlite.location import Location
 from mapper.errors import PoolTimeout, WrongLoop
 from mapper.gateway import PoolStatistics
@@ -24,7 +24,7 @@ from mapper.gateway import PoolStatistics
 if TYPE_CHECKING:
     from gateways.sqlite.worker import Worker
 
-__all__ = ["Pool", "call_soon"]
+__all__ = ["Pool"]
 
 _GRACE: Final = 2.0  # seconds that what runs may go on when the gateway is closed
 _HURRY: Final = 0.05  # seconds between two interrupts after that: one between two statements is lost
@@ -408,12 +408,6 @@ async def _ended(workers: "list[Worker]", ends: "Sequence[asyncio.Future[Any]]")
                 worker.session.hurry()
     for worker in workers:
         worker.join()
-
-
-def call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> None:
-    """Call back on a loop, from any thread; never where it has ended, since nobody waits then."""
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(callback, *arguments)
 
 
 def _end_all(workers: "list[Worker]") -> None:

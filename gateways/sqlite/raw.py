@@ -32,6 +32,7 @@ _ASKING: Final = re.compile(
     r"|foreign_key_check|integrity_check|quick_check|wal_checkpoint|defer_foreign_keys)\b",
     re.IGNORECASE,
 )
+_LOCKING: Final = re.compile(r"immediate|exclusive", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:insert|update|delete|replace)\b", re.IGNORECASE)
 
 
@@ -64,6 +65,10 @@ def nature(text: str) -> Nature:
         case "PRAGMA":
             asks = _ASKING.match(rest) is not None or ("=" not in rest and "(" not in rest)
             return Nature(not asks, not asks, True)
+        case "BEGIN":
+            return Nature(_LOCKING.match(rest) is not None, False, False)
+        case "SAVEPOINT" | "RELEASE" | "COMMIT" | "END" | "ROLLBACK":
+            return Nature(False, False, False)
         case "ATTACH" | "DETACH":
             return Nature(True, True, False)
         case "CREATE":

@@ -216,7 +216,9 @@ class Session:
             return None
         if visit.cancelled:
             return asyncio.CancelledError()
-        return ConnectionLost("the gateway was closed while this ran", operation=self.operation) if self.closing else None
+        return (
+            ConnectionLost("the gateway was closed while this ran", operation=self.operation) if self.closing else None
+        )
 
     def hurry(self) -> None:
         """End what runs, since the gateway is being closed; any thread may ask for it."""

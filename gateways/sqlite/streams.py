@@ -27,7 +27,9 @@ __all__ = ["SQLiteBatches", "growing"]
 T = TypeVar("T")
 
 _FIRST: Final = 50  # few rows: the first is there early, and a short result takes one visit
-_FULL: Final = 500  # rows at which the cost of a visit vanishes; from 700 new objects on, the garbage collector steps in
+_FULL: Final = (
+    500  # rows at which the cost of a visit vanishes; from 700 new objects on, the garbage collector steps in
+)
 
 
 def growing() -> Iterator[int]:

@@ -14,8 +14,8 @@ from typing import Any, Final
 import aiosqlite
 from typing_extensions import TypeVar
 
+from gateways.sqlite.calling import call_soon
 from gateways.sqlite.location import Location
-from gateways.sqlite.pool import call_soon
 from gateways.sqlite.session import Session
 from gateways.sqlite.visits import Visit
 from mapper.errors import ConnectionLost
@@ -153,7 +153,7 @@ class _Opening:
     """
 
     def __init__(self, location: Location) -> None:
-        self._location = location
+        self._location: Location | None = location
         self._loop = asyncio.get_running_loop()
         self.finished: asyncio.Future[None] = self._loop.create_future()
         self.thread = threading.current_thread()
@@ -171,7 +171,9 @@ class _Opening:
             call_soon(self._loop, self._finish)
 
     def _open(self) -> sqlite3.Connection:
-        location = self._location
+        # The driver keeps this object, which must not keep the file behind `:memory:`.
+        location, self._location = self._location, None
+        assert location is not None
         raw, failures = location.connect()
         self.session = Session(raw, failures, location.busy_seconds, location.read_only)
         return raw

@@ -15,6 +15,7 @@ from mapper.gateway import Executor
 from mapper.operations import Operation, Result
 from mapper.query import Query
 from mapper.relation import CommonTable, Relation, info
+from mapper.select import select
 from mapper.statements import Conflict, CreateSchema, Delete, DeleteRows, InsertRows, Update, UpdateRows
 from mapper.stores import Stores
 from mapper.types import Numeric, Varchar
@@ -126,10 +127,9 @@ async def rows(executor: Any, query: Query[Any, Any]) -> list[Any]:
 
 
 async def values(gateway: Any, *items: Expr[Any, Any]) -> Any:
-    """Return the values of expressions over no row."""
-    from mapper.select import select
-
-    found = await rows(gateway, select(*items))
+    """Return the values of expressions that need no row."""
+    await run(gateway, insertion(Accounts, {"balance": 1}))
+    found = await rows(gateway, select(*items).from_(Accounts).limit(1))
     return found[0]
 
 
@@ -150,7 +150,7 @@ def insertion(
 
 async def insert(executor: Any, relation: Any, *given: Mapping[str, Any], **options: Any) -> Result:
     """Insert rows."""
-    return await executor.execute(compiled(insertion(relation, *given, **options)))
+    return await run(executor, insertion(relation, *given, **options))
 
 
 async def keys(executor: Any, relation: Any, *given: Mapping[str, Any]) -> list[Any]:

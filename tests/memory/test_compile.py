@@ -11,7 +11,7 @@ from gateways.memory.compiler import MemoryCompiler
 from mapper import functions as fn
 from mapper.columns import Column, column
 from mapper.errors import NotJoined, QueryError, Unsupported, ValueNotStorable
-from mapper.expressions import outer
+from mapper.expressions import literal, outer
 from mapper.operations import DeleteByKey, Evaluate, GetByKey, Insert, QuerySql, Scan, UpdateByKey, Upsert
 from mapper.relation import Relation
 from mapper.select import exists, optional, select
@@ -160,6 +160,11 @@ def test_column_of_a_relation_that_is_not_read_is_refused(query, message, hint):
         MemoryGateway().compile(query)
     assert (refused.value.message, refused.value.hint) == (message, hint)
     assert refused.value.relation in (Users, Posts)
+
+
+def test_query_that_reads_nothing_is_refused_as_on_other_gateways():
+    with pytest.raises(QueryError, match="reads from no relation"):
+        MemoryGateway().compile(select(literal(1)))
 
 
 def test_outer_outside_of_a_subquery_is_refused():

@@ -116,7 +116,7 @@ async def test_pages_that_are_emptied_are_given_back(gateway: MemoryGateway):
     assert table.pages == {}
 
 
-async def test_ids_of_a_gateway_that_was_used_a_lot_are_bounded(gateway: MemoryGateway):
+async def test_plans_of_many_shapes_and_values_are_bounded(gateway: MemoryGateway):
     for each in range(3000):
         query = select(Posts.title).where(*[Posts.visits == each] * (each % 7 + 1)).limit(1)
         await rows(gateway, query)

@@ -1,7 +1,10 @@
 """The relation that the tests of the gateway's runtime read and write."""
 
+from typing import Any
+
 from attrs import frozen
 
+from mapper.changeset import Changeset
 from mapper.columns import Column, column
 from mapper.relation import Relation
 from mapper.repository import Repository
@@ -24,11 +27,8 @@ class Notes(Relation[Note]):
 class Book(Repository[Notes]): ...
 
 
-def written(*texts: str) -> "Changes":
+def written(*texts: str) -> Changeset[Any]:
     """Return a changeset of these notes."""
     changes = Book.change()
     changes.inserts(Notes).extend([Note(each) for each in texts])
     return changes
-
-
-Changes = type(Book.change())

@@ -50,7 +50,7 @@ async def gateway(postgres_url: str) -> AsyncIterator[PostgresGateway]:
 async def test_every_state_is_translated(gateway: PostgresGateway):
     for state, kind in STATES.items():
         operation = RawSql(f"DO $$ BEGIN RAISE EXCEPTION 'no way' USING ERRCODE = '{state}'; END $$")
-        with pytest.raises(errors.MapperError, match="no way|aborted") as caught:
+        with pytest.raises(errors.MapperError, match=r"no way|aborted") as caught:
             await gateway.execute(operation)
         assert type(caught.value) is kind, state
         assert caught.value.retryable is (state in RETRYABLE), state

@@ -187,6 +187,8 @@ def test_numbers_hold_whatever_happens():
                 state.expired(now)
             case "renew" if chance.random() < 0.1:
                 state.renew()
+            case _:
+                pass
         for each in [each for each in waiting if each.given or each.gone]:
             waiting.remove(each)
             if each.given:

@@ -51,12 +51,22 @@ async def backends(url: str) -> list[tuple[str, bool]]:
 
 async def settled(url: str, expected: int) -> list[tuple[str, bool]]:
     """Wait until the server has no more connections than expected, and none is busy."""
+    found = await backends(url)
     for _ in range(200):
         found = await backends(url)
         if len(found) <= expected and not any(busy for _, busy in found):
             return found
         await asyncio.sleep(0.02)
     pytest.fail(f"the server has {found}, expected at most {expected} idle connections")
+
+
+async def busy(url: str, expected: int) -> None:
+    """Wait until so many connections of the gateway are in a transaction."""
+    for _ in range(500):
+        if len([each for each in await backends(url) if each[1]]) >= expected:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"no {expected} connections became busy")
 
 
 async def terminate(url: str, waiting_for: str = "%") -> None:
@@ -153,8 +163,7 @@ async def test_terminated_backend_is_replaced_before_anybody_gets_it(gateway: Po
 
 async def test_backend_terminated_under_a_read_is_a_lost_connection(gateway: PostgresGateway, postgres_url: str):
     task = asyncio.ensure_future(gateway.execute(SLEEP))
-    while not any(busy for _, busy in await backends(postgres_url)):
-        await asyncio.sleep(0.01)
+    await busy(postgres_url, 1)
     await terminate(postgres_url)
     with pytest.raises(ConnectionLost):
         await task
@@ -169,8 +178,7 @@ async def test_connection_lost_under_a_write_of_its_own_is_commit_unknown(gatewa
         await other.execute(Transaction("start"))
         await other.execute(RawSql("LOCK TABLE notes"))
         task = asyncio.ensure_future(written("b").commit(book))
-        while len([each for each in await backends(postgres_url) if each[1]]) < 2:
-            await asyncio.sleep(0.01)
+        await busy(postgres_url, 2)
         await terminate(postgres_url, "Lock")
         with pytest.raises(CommitUnknown):
             await task
@@ -251,8 +259,7 @@ async def test_cancelled_write_that_waits_for_a_lock_ends_soon_and_writes_nothin
         await other.execute(Transaction("start"))
         await other.execute(RawSql("LOCK TABLE notes"))
         task = asyncio.ensure_future(written("b").commit(book))
-        while len([each for each in await backends(postgres_url) if each[1]]) < 2:
-            await asyncio.sleep(0.01)
+        await busy(postgres_url, 2)
         task.cancel()
         async with asyncio.timeout(3):
             await asyncio.wait([task])

@@ -13,7 +13,9 @@ from mapper.operations import Insert, Operation, QuerySql, RawSql, Result, Trans
 
 T = TypeVar("T")
 
-SCHEMA = "CREATE TABLE items (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, size INTEGER NOT NULL DEFAULT 0)"
+SCHEMA = (
+    "CREATE TABLE items (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, size INTEGER NOT NULL DEFAULT 0)"
+)
 START, COMMIT, ROLLBACK = Transaction("start"), Transaction("commit"), Transaction("rollback")
 
 Make = Callable[..., SQLiteGateway]

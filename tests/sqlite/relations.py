@@ -35,10 +35,10 @@ class Posts(Relation[Post], indexes=[Unique("slug", "title")], checks=[Check("vi
     id: Column[int] = column(primary_key=True)
     title: Column[str]
     slug: Column[str]
-    visits: Column[int] = column(default=0, check="visits >= 0")
+    visits: Column[int] = column(server_default="0", check="visits >= 0")
     author_id: Column[int | None] = column(references=lambda: Users.id, name="author")
     editor_id: Column[int | None] = column(references=lambda: Users.id)
-    version: Column[int] = column(version=True, default=1)
+    version: Column[int] = column(version=True, server_default="1")
 
 
 async def create(gateway: Gateway) -> None:

@@ -27,8 +27,40 @@ CODES = {
     and isinstance(code, int)
     and name.split("_")[1]
     in {
-        *("ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN".split()),
-        *("PROTOCOL EMPTY SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB".split()),
+        *(
+            [
+                "ERROR",
+                "INTERNAL",
+                "PERM",
+                "ABORT",
+                "BUSY",
+                "LOCKED",
+                "NOMEM",
+                "READONLY",
+                "INTERRUPT",
+                "IOERR",
+                "CORRUPT",
+                "NOTFOUND",
+                "FULL",
+                "CANTOPEN",
+            ]
+        ),
+        *(
+            [
+                "PROTOCOL",
+                "EMPTY",
+                "SCHEMA",
+                "TOOBIG",
+                "CONSTRAINT",
+                "MISMATCH",
+                "MISUSE",
+                "NOLFS",
+                "AUTH",
+                "FORMAT",
+                "RANGE",
+                "NOTADB",
+            ]
+        ),
     }
 }
 
@@ -95,7 +127,9 @@ async def blog(make: Any) -> SQLiteGateway:
     gateway: SQLiteGateway = make()
     await create(gateway)
     await gateway.execute(gateway.compile(rows(Users, "name", [("ann",), ("bob",)])))
-    await gateway.execute(gateway.compile(rows(Posts, "id title slug author_id", [(1, "one", "1", 1), (2, "two", "2", 2)])))
+    await gateway.execute(
+        gateway.compile(rows(Posts, "id title slug author_id", [(1, "one", "1", 1), (2, "two", "2", 2)]))
+    )
     return gateway
 
 
@@ -151,6 +185,9 @@ async def test_violated_check_is_told_by_its_name(blog: SQLiteGateway):
     with pytest.raises(errors.CheckViolation) as caught:
         await blog.execute(blog.compile(post(visits=10**7)))
     assert caught.value.constraint == "few"
+    with pytest.raises(errors.UniqueViolation) as unique:
+        await blog.execute(blog.compile(post(title="one", slug="1")))
+    assert unique.value.constraint == "uq_posts_slug_title"
 
 
 async def test_row_that_is_still_referred_to_names_what_refers_to_it(blog: SQLiteGateway):
@@ -158,7 +195,9 @@ async def test_row_that_is_still_referred_to_names_what_refers_to_it(blog: SQLit
     with pytest.raises(errors.ForeignKeyViolation) as caught:
         await blog.execute(operation)
     assert caught.value.relation is None
-    with pytest.raises(errors.ForeignKeyViolation, match=r"posts\.author or posts\.editor_id still refers to") as caught:
+    with pytest.raises(
+        errors.ForeignKeyViolation, match=r"posts\.author or posts\.editor_id still refers to"
+    ) as caught:
         await blog.execute(DeleteSql('DELETE FROM "users"', (), Users, writes=frozenset({Users, Posts})))
     assert caught.value.relation is Posts
 
@@ -201,7 +240,7 @@ async def test_failed_commit_discards_the_connection(blog: SQLiteGateway):
     [
         (RawSql("SELEC 1"), errors.StatementError, "syntax error"),
         (RawSql("SELECT 1; SELECT 2"), errors.StatementError, "one statement at a time"),
-        (RawSql("SELECT nothing FROM users"), errors.StatementError, "no such column"),
+        (RawSql("SELECT nope FROM users"), errors.StatementError, "no such column"),
         (RawSql("SELECT integer_exact(9223372036854775807 + 1)"), errors.StatementError, "left 64 bits"),
         (RawSql("SELECT decimal_add('x', 1)"), errors.StatementError, "'x'"),
         (RawSql("SELECT ?", (2**63,)), errors.ValueNotStorable, "too large"),
@@ -217,7 +256,9 @@ async def test_failed_commit_discards_the_connection(blog: SQLiteGateway):
     ],
     ids=range(15),
 )
-async def test_statement_that_cannot_be_run_says_why(blog: SQLiteGateway, operation: Operation, kind: type, message: str):
+async def test_statement_that_cannot_be_run_says_why(
+    blog: SQLiteGateway, operation: Operation, kind: type, message: str
+):
     with pytest.raises(kind, match=message) as caught:
         await blog.execute(operation)
     assert isinstance(caught.value, errors.MapperError)
@@ -225,9 +266,7 @@ async def test_statement_that_cannot_be_run_says_why(blog: SQLiteGateway, operat
 
 
 async def test_constraint_of_a_trigger_is_a_violation(blog: SQLiteGateway):
-    await blog.execute(
-        RawSql("CREATE TRIGGER t BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'users stay'); END")
-    )
+    await blog.execute(RawSql("CREATE TRIGGER t BEFORE DELETE ON users BEGIN SELECT RAISE(ABORT, 'users stay'); END"))
     with pytest.raises(errors.ConstraintViolation, match="users stay"):
         await blog.execute(RawSql("DELETE FROM users"))
 

@@ -38,7 +38,9 @@ async def test_every_kind_of_call_gives_an_event(gateway: SQLiteGateway, events:
     assert all(each.error is None for each in events)
 
 
-async def test_program_gives_the_events_of_its_operations_in_order(gateway: SQLiteGateway, events: list[OperationEvent]):
+async def test_program_gives_the_events_of_its_operations_in_order(
+    gateway: SQLiteGateway, events: list[OperationEvent]
+):
     first, second = insert("a"), insert("b", "c")
     await gateway.run(program(first, second))
     assert told(events) == [(START, 0), (first, 1), (second, 2), (COMMIT, 0)]

@@ -215,4 +215,6 @@ asyncio.run(parent())
 def test_process_ends_without_a_warning_and_without_hanging(path: Path, text: str):
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", PREFACE + text, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stderr) == (0, "")
+    # A machine that is busy makes asyncio's debug mode complain of slow steps.
+    told = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (done.returncode, told) == (0, [])

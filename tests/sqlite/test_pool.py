@@ -199,7 +199,9 @@ async def test_driver_is_the_aiosqlite_connection_and_is_not_used_by_others(gate
     assert at_rest(gateway)
 
 
-@pytest.mark.parametrize("change", ["PRAGMA foreign_keys = OFF", "CREATE TEMP TABLE mine (x)", "ATTACH ':memory:' AS a"])
+@pytest.mark.parametrize(
+    "change", ["PRAGMA foreign_keys = OFF", "CREATE TEMP TABLE mine (x)", "ATTACH ':memory:' AS a"]
+)
 async def test_statement_that_changes_its_connection_changes_no_other(gateway: SQLiteGateway, change: str):
     await gateway.execute(RawSql(change))
     assert (await gateway.execute(RawSql("PRAGMA foreign_keys"))).rows == [(1,)]

@@ -44,7 +44,9 @@ async def test_raw_rows_come_in_the_batches_asked_for(gateway: SQLiteGateway):
 
 async def test_names_of_columns_are_given_where_none_are_declared(gateway: SQLiteGateway):
     seen = []
-    await gateway.fetch(RawSql("SELECT 1 AS one, ? AS two", ("x",)), lambda rows, names: seen.append((rows, names)) or [])
+    await gateway.fetch(
+        RawSql("SELECT 1 AS one, ? AS two", ("x",)), lambda rows, names: seen.append((rows, names)) or []
+    )
     assert seen == [([(1, "x")], ("one", "two"))]
 
 
@@ -123,7 +125,9 @@ async def test_left_stream_keeps_no_read_lock(small: SQLiteGateway):
 
 
 async def test_error_of_a_later_batch_gives_the_connection_back(small: SQLiteGateway):
-    stream = await small.stream(query(f"SELECT integer_exact(CASE x WHEN 400 THEN 1e300 ELSE x END) FROM ({numbers(1).sql})", 900), plain)
+    stream = await small.stream(
+        query(f"SELECT integer_exact(CASE x WHEN 400 THEN 1e300 ELSE x END) FROM ({numbers(1).sql})", 900), plain
+    )
     with pytest.raises(StatementError, match="64 bits"):
         await drained(stream)
     assert at_rest(small)

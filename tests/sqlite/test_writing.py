@@ -83,7 +83,9 @@ async def test_keys_of_rows_that_a_trigger_adds_are_not_taken(blog: SQLiteGatewa
         )
     )
     result = await blog.execute(blog.compile(users(20, "id")))
-    stored = (await blog.execute(RawSql("SELECT id FROM users WHERE \"full name\" NOT LIKE '%shadow' ORDER BY id"))).rows
+    stored = (
+        await blog.execute(RawSql("SELECT id FROM users WHERE \"full name\" NOT LIKE '%shadow' ORDER BY id"))
+    ).rows
     assert list(result.rows) == list(stored)
 
 
@@ -109,7 +111,9 @@ def upsert(*values: tuple[Any, ...], update: bool = True, columns: str = "id tit
 
 async def test_upsert_tells_inserted_from_updated_from_ignored(blog: SQLiteGateway):
     await blog.execute(blog.compile(rows(Posts, "id title slug", [(1, "one", "1")])))
-    updated = await blog.execute(blog.compile(upsert((1, "uno", "1"), (2, "dos", "2"), (2, "due", "2"), returning="id title")))
+    updated = await blog.execute(
+        blog.compile(upsert((1, "uno", "1"), (2, "dos", "2"), (2, "due", "2"), returning="id title"))
+    )
     assert updated == Result([(1, "uno"), (2, "dos"), (2, "due")], 3, inserted=1, updated=2)
     ignored = await blog.execute(
         blog.compile(upsert((1, "eins", "1"), (3, "drei", "3"), update=False, returning="id title"))
@@ -265,10 +269,13 @@ async def test_raw_parameters_are_stored_as_their_types_are(posts: SQLiteGateway
     for each in values.values():
         places = ", ".join("?" for _ in each)
         (row,) = (await posts.execute(RawSql(f"SELECT {places}", each))).rows
-        assert row == {
-            "text": (1, 1.5, "x", b"x", None, "1.50", "00000000-0000-0000-0000-000000000001"),
-            "moments": ("2020-01-02 03:00:00", "2020-01-02 00:00:00+00:00", "2020-01-02"),
-        }["text" if each is values["text"] else "moments"]
+        assert (
+            row
+            == {
+                "text": (1, 1.5, "x", b"x", None, "1.50", "00000000-0000-0000-0000-000000000001"),
+                "moments": ("2020-01-02 03:00:00", "2020-01-02 00:00:00+00:00", "2020-01-02"),
+            }["text" if each is values["text"] else "moments"]
+        )
 
 
 async def test_question_marks_in_quotes_are_characters(posts: SQLiteGateway):

@@ -10,8 +10,21 @@ import trio.testing
 from gateways.memory import MemoryGateway
 from mapper.errors import LockTimeout
 from mapper.operations import Transaction
+from mapper.repository import Repository
 from mapper.select import select
-from tests.memory.shop import Everything, Posts, Users, compiled, insert, insertion, keys, made_gateway, rows
+from tests.memory.shop import (
+    Everything,
+    Post,
+    Posts,
+    User,
+    Users,
+    compiled,
+    insert,
+    insertion,
+    keys,
+    made_gateway,
+    rows,
+)
 
 pytestmark = pytest.mark.feature("B17")
 
@@ -101,6 +114,31 @@ async def test_task_that_would_wait_for_itself_is_told_at_once(gateway: MemoryGa
         await connection.execute(START)
         with pytest.raises(LockTimeout):
             await insert(gateway, Users, {"name": "a"})
+
+
+class Shop(Repository[Users | Posts]): ...
+
+
+async def test_repository_code_runs_on_trio_too():
+    shop = Shop(MemoryGateway())
+    await shop.push_schema()
+    changes = Shop.change()
+    author = changes.inserts(Users).push(User("ada"))
+    changes.inserts(Posts).push(Post("hello"), Posts.author_id.to(author), Posts.visits.to(0), Posts.public.to(True))
+    result = await changes.commit(shop)
+    assert result[author] == 1
+    async with shop.transaction() as tx:
+        more = Shop.change()
+        more.inserts(Users).push(User("bob"))
+        await more.commit(tx)
+        assert await NAMES.all(tx) == ["ada", "bob"]
+        assert await NAMES.all(shop) == ["ada"]
+    with trio.move_on_after(0.01):
+        async with shop.transaction() as tx:
+            await Shop.change().commit(tx)
+            await trio.sleep_forever()
+    assert await NAMES.all(shop) == ["ada", "bob"]
+    assert [title async for title in select(Posts.title).execute(shop)] == ["hello"]
 
 
 def test_gateway_goes_from_one_loop_to_the_next():
