@@ -241,6 +241,16 @@ class RowReader:
         values = layout.read(item) + tuple([_value(each) for each in assignments])
         return layout.arrange(values)
 
+    def straight(self) -> tuple[Any, Read, RowShape] | None:
+        """
+        Return the model's class, what reads one, and the shape, where reading one needs nothing else; None elsewhere,
+        and before the first was read.
+        """
+        layout = self._layouts.get((False,))
+        if layout is None or layout.pick is not None or layout.optional or self.described.own_dehydrate:
+            return None
+        return self._model, layout.read, layout.shape
+
     def _is_wrapped(self, item: object) -> bool:
         if self._wrapper is not None and isinstance(item, self._wrapper):
             return True

@@ -204,7 +204,7 @@ class UpdateStage(Stage):
     def statements(self, resolve: Resolve, size: int) -> Iterator[tuple[Statement, Any]]:
         further = self._further
         for start in range(0, len(self._rows), size):
-            rows = [(*values, *further, *key) for values, key in self._rows[start : start + size]]
+            rows = [values + further + key for values, key in self._rows[start : start + size]]
             if self.deferred:
                 rows = [resolved(row, resolve) for row in rows]
             yield UpdateRows(self.described.relation, self._assignments, rows, self._key, self._version), len(rows)

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any, Final
 
+from attrs import evolve
+
 from gateways.postgres.pool import Limits, PoolState
 from gateways.postgres.session import Session
 from gateways.postgres.shelter import Sheltered
@@ -58,6 +60,7 @@ class Connections:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._settling = 0
 
     # Taking
 
@@ -174,7 +177,14 @@ class Connections:
 
     def give_later(self, session: Session) -> None:
         """Take a connection back on which anything may have been left, behind the caller's back."""
-        self._spawn(self.settle(session))
+        self._settling += 1
+        self._spawn(self._settle(session))
+
+    async def _settle(self, session: Session) -> None:
+        try:
+            await self.settle(session)
+        finally:
+            self._settling -= 1
 
     async def settle(self, session: Session) -> None:
         """Take a connection back on which anything may have been left; where that cannot be undone, it is closed."""
@@ -260,8 +270,9 @@ class Connections:
             await asyncio.wait(set(self._closing))
 
     def statistics(self) -> PoolStatistics:
-        """Count connections."""
-        return self._state.statistics()
+        """Count connections. One that was given back and is not clean yet is idle: nobody has it."""
+        counted = self._state.statistics()
+        return evolve(counted, idle=counted.idle + self._settling, in_use=counted.in_use - self._settling)
 
     # Loops
 
@@ -288,6 +299,7 @@ class Connections:
         self._state = PoolState(self._state.limits)
         self._state.generation = generation
         self._closing = set()
+        self._settling = 0
         self._timer = None
         self._loop = loop
 

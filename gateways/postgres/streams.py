@@ -185,9 +185,19 @@ class PostgresBatches(Generic[T]):
             return
         if self._loop.is_closed():
             lease.session.abandon()
+        elif _running_loop() is self._loop:
+            lease.abandon()
         else:
             self._loop.call_soon_threadsafe(lease.abandon)
 
     def __del__(self) -> None:
         if getattr(self, "_lease", None) is not None:
             self.abandon()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop of this thread, or None outside of one: the garbage collector runs anywhere."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

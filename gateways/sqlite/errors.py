@@ -99,7 +99,16 @@ def _unbound(error: BaseException, text: str, operation: Operation | None) -> Ma
 
 
 def _statement_error(text: str, operation: Operation | None) -> MapperError:
-    return StatementError(f"the statement failed: {text}", operation=operation)
+    hint = next((step for part, step in _STEPS.items() if part in text), None)
+    return StatementError(f"the statement failed: {text}", operation=operation, hint=hint)
+
+
+_STEPS: Final = {
+    "no such table": "create what is missing: await repository.push_schema()",
+    "no such column": "compare the table with its relation: await repository.verify_schema()",
+    "has no column named": "compare the table with its relation: await repository.verify_schema()",
+}
+"""The next step after an error that has no class of its own, by a part of SQLite's message."""
 
 
 def _locked(text: str, operation: Operation | None) -> MapperError:

@@ -49,7 +49,7 @@ LATER = {
     """,
     "what only SQLite has": "gateways.sqlite.match gateways.sqlite.attach gateways.sqlite.backup",
     "Postgres": """
-        gateways.postgres.PostgresGateway gateways.postgres.array_agg gateways.postgres.distinct_on gateways.postgres.jsonb
+        gateways.postgres.array_agg gateways.postgres.distinct_on gateways.postgres.jsonb
         gateways.postgres.tsquery gateways.postgres.listen gateways.postgres.notify gateways.postgres.copy_from
         gateways.postgres.copy_to gateways.postgres.advisory_lock
     """,

@@ -148,7 +148,8 @@ async def test_one_unexpected_row_undoes_the_updates_of_all(store: Store, gone: 
     changes = Store.change()
     for each in rows:
         changes.update(Items, each, Items.count.to(-1))
-    with pytest.raises(MissingRow if gone else StaleRow) as caught:
+    expected: type[MissingRow | StaleRow] = MissingRow if gone else StaleRow
+    with pytest.raises(expected) as caught:
         await changes.commit(store)
     assert caught.value.row_key == rows[7].model.key
     assert await select(Items.id).where(Items.count == -1).count(store) == 0

@@ -20,48 +20,15 @@ DRIVER_CLASSES = [
     if isinstance(each, type) and issubclass(each, (sqlite3.Error, sqlite3.Warning))
 ]
 
+PRIMARY = """
+ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN PROTOCOL EMPTY
+SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB
+"""
+
 CODES = {
     name: code
     for name, code in vars(sqlite3).items()
-    if name.startswith("SQLITE_")
-    and isinstance(code, int)
-    and name.split("_")[1]
-    in {
-        *(
-            [
-                "ERROR",
-                "INTERNAL",
-                "PERM",
-                "ABORT",
-                "BUSY",
-                "LOCKED",
-                "NOMEM",
-                "READONLY",
-                "INTERRUPT",
-                "IOERR",
-                "CORRUPT",
-                "NOTFOUND",
-                "FULL",
-                "CANTOPEN",
-            ]
-        ),
-        *(
-            [
-                "PROTOCOL",
-                "EMPTY",
-                "SCHEMA",
-                "TOOBIG",
-                "CONSTRAINT",
-                "MISMATCH",
-                "MISUSE",
-                "NOLFS",
-                "AUTH",
-                "FORMAT",
-                "RANGE",
-                "NOTADB",
-            ]
-        ),
-    }
+    if name.startswith("SQLITE_") and isinstance(code, int) and name.split("_")[1] in PRIMARY.split()
 }
 
 KINDS = {

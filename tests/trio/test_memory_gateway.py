@@ -48,7 +48,7 @@ async def test_rows_are_written_and_read(gateway: MemoryGateway):
 
 
 async def test_stream_gives_control_away_between_batches(gateway: MemoryGateway):
-    await insert(gateway, Posts, *[{"title": str(each)} for each in range(2000)])
+    await insert(gateway, Posts, *[{"title": str(each)} for each in range(10_000)])
     ticks = 0
 
     async def tick() -> None:
@@ -61,8 +61,8 @@ async def test_stream_gives_control_away_between_batches(gateway: MemoryGateway)
         nursery.start_soon(tick)
         found = [title async for title in select(Posts.title).execute(Everything(gateway))]
         nursery.cancel_scope.cancel()
-    assert len(found) == 2000
-    assert ticks >= 3
+    assert len(found) == 10_000
+    assert ticks >= 10
 
 
 async def test_writers_take_turns(gateway: MemoryGateway):
