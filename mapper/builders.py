@@ -76,7 +76,7 @@ class Inserts(Generic[M, R, K, W]):
                 found, values = straight[2], straight[1](model)
             else:
                 found, values = reader.read(model)
-                straight = reader.straight()
+                straight = None if refs else reader.straight()
             if write is None or found is not write.shape or write.closed:
                 write = changes._pushed_rows(found, self._conflict)
             position = len(numbers)

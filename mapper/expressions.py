@@ -447,7 +447,9 @@ class Assignment(Generic[R_co]):
         return operand(self.value, self.attribute)
 
     def __repr__(self) -> str:
-        return f"<{self.attribute.relation.__name__}.{self.attribute.column.attribute} to {self.value!r}>"
+        column = self.attribute.column
+        shown = "..." if column.options.sensitive else repr(self.value)
+        return f"<{self.attribute.relation.__name__}.{column.attribute} to {shown}>"
 
 
 class Order(Generic[R_co]):

@@ -257,7 +257,12 @@ class Gateway(ABC):
 
     @abstractmethod
     async def execute(self, operation: Operation | RawSql) -> Result:
-        """Run one operation on any connection, in a transaction of its own."""
+        """
+        Run one operation on any connection, in a transaction of its own.
+
+        Raises:
+            CommitUnknown: A write was sent and the connection lost before the answer, so that nobody knows.
+        """
 
     @abstractmethod
     async def run(self, program: Program[T]) -> T:

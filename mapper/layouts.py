@@ -259,7 +259,7 @@ class RowReader:
         described = self.described
         wrapper = f" or {_name(described.wrapper)}" if self._wrapper is not None else ""
         raise QueryError(
-            f"{described.relation.__name__} stores {_name(described.model)}{wrapper}, not {type(item).__name__}: {item!r}",
+            f"{described.relation.__name__} stores {_name(described.model)}{wrapper}, not {type(item).__name__}",
             hint="push the relation's own model, or choose another relation",
         )
 

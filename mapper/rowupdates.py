@@ -60,12 +60,10 @@ class RowUpdater:
                 hint="use a wrapper with a key: Relation[Model, Key, Keyed[Model, Key]]",
             )
         found = mapping.key_of(row)
-        key: Values = found if len(self.described.primary_key) > 1 else (found,)
-        for each in key:
-            if each is None:
-                raise QueryError(
-                    f"{row!r} has no key, so it names no row of {self._relation}", hint="read the row first"
-                )
+        key: Values = found if self._composite else (found,)
+        if found is None or (self._composite and any([each is None for each in found])):
+            kind = type(row).__name__
+            raise QueryError(f"a {kind} without a key names no row of {self._relation}", hint="read the row first")
         return key if mapping.version_of is None else (*key, mapping.version_of(row))
 
     @property
@@ -76,7 +74,7 @@ class RowUpdater:
     def _not_a_row(self, row: object) -> QueryError:
         wrapper = _name(self.described.wrapper)
         return QueryError(
-            f"{row!r} is not a row of {self._relation}, expected its wrapper {wrapper}",
+            f"a {type(row).__name__} is not a row of {self._relation}, expected its wrapper {wrapper}",
             hint=f"read it so: select({self._relation})",
         )
 
@@ -143,7 +141,7 @@ class RowUpdater:
         """Return assignments of what differs between a row's model and a new one, and the further ones given."""
         if not isinstance(model, self._model):
             raise QueryError(
-                f"{model!r} is neither an assignment nor a {_name(self.described.model)}",
+                f"a {type(model).__name__} is neither an assignment nor a {_name(self.described.model)}",
                 hint=f"give {self._relation} columns with to(…), or its new model",
             )
         overridden = {each.attribute.key for each in further if isinstance(each, Assignment)}

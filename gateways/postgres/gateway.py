@@ -174,7 +174,10 @@ class PostgresGateway(Gateway):
                 result = await execute(session, operation)
         except BaseException as error:
             raise await self._failed(session, error, operation, measured) from error
-        await self._pool.settle(session)
+        if session.altered:
+            await self._pool.settle(session)
+        else:
+            self._pool.give(session)
         if measured is not None:
             measured.end(operation, result.count)
         return result

@@ -5,6 +5,7 @@ Statements go in and operations come out of `compile`; operations go in and resu
 visit to the thread of a connection.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from gateways.sqlite.columns import declared_type
 from gateways.sqlite.connection import Hold
 from gateways.sqlite.dialect import SQLITE
 from gateways.sqlite.execution import asks_for_settings, begins_write, dismiss, execute_alone, run_program
+from gateways.sqlite.inline import InlineReads
 from gateways.sqlite.inspection import columns_of, inspection, keeps
 from gateways.sqlite.lanes import Lane
 from gateways.sqlite.location import Location
@@ -34,7 +36,7 @@ from gateways.sqlite.visits import Visit
 from mapper.capabilities import Capabilities
 from mapper.errors import QueryError
 from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program, StoredColumn
-from mapper.operations import Operation, Result, SqlOperation
+from mapper.operations import Operation, QuerySql, Result, SqlOperation
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
 
@@ -59,7 +61,8 @@ class SQLiteGateway(Gateway):
         max_connections: Connections at most, each with a thread; opened when they are needed.
         busy_timeout: Seconds to wait for locks of other processes before `LockTimeout`.
         read_only: The file is opened to read alone, and every write raises `ReadOnly`.
-        inline_reads: Reads that are known to be short may be done on the loop's own thread.
+        inline_reads: Reads that have proven to be short, such as those by key, are done on the loop's own thread, on a
+            connection that is not counted.
         pool_timeout: Seconds to wait for a connection, or for the turn to write, before `PoolTimeout`.
 
     Raises:
@@ -88,7 +91,8 @@ class SQLiteGateway(Gateway):
         self._reading, self._writing = Lane(self._pool, write=False), Lane(self._pool, write=True)
         self._compiler = SqlCompiler(SQLITE, SQLITE_CODECS)
         self._listeners = Listeners()
-        self._inline_reads = inline_reads
+        self._inline = InlineReads(self._location) if inline_reads else None
+        self._epoch = 0
 
     def __repr__(self) -> str:
         return f"SQLiteGateway({self._location.shown!r})"
@@ -121,7 +125,21 @@ class SQLiteGateway(Gateway):
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
         """Run a read on any connection and return all of its rows as objects, decoded in the connection's thread."""
         trace = self._listeners.trace()
-        return await self._visit(operation, partial(fetch, readable(operation), decode, trace), trace)
+        inline = self._inline
+        if inline is None or not isinstance(operation, QuerySql) or operation.writes or not operation.columns:
+            return await self._visit(operation, partial(fetch, readable(operation), decode, trace), trace)
+        self._pool.bind()
+        if self._epoch != self._pool.epoch:
+            self._epoch = self._pool.epoch
+            inline.leave_to_parent()
+        objects = inline.read(operation, decode, trace) if self._pool.may_read_beside() else None
+        if objects is None:
+            return await self._visit(operation, partial(inline.fetch, operation, decode, trace), trace)
+        if trace is not None:
+            self._listeners.tell(trace.events)
+        if inline.pause_due():
+            await asyncio.sleep(0)
+        return objects
 
     async def execute(self, operation: Operation) -> Result:
         """Run one operation on any connection, in a transaction of its own."""
@@ -208,6 +226,9 @@ class SQLiteGateway(Gateway):
 
         The gateway connects again at its next use; `:memory:` is empty then.
         """
+        if self._inline is not None:
+            # Before the others: the last one to be closed clears the log away, which this one cannot.
+            self._inline.close()
         await self._pool.aclose()
 
 

@@ -75,14 +75,7 @@ class Location:
             LockTimeout: Another process kept it locked while its journal was to be switched.
         """
         try:
-            connection = sqlite3.connect(
-                self.uri(),
-                uri=True,
-                timeout=self.busy_seconds,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=_STATEMENTS,
-            )
+            connection = self._connect(self.busy_seconds, read_only=self.read_only)
         except sqlite3.Error as error:
             raise self._explained(error) from error
         try:
@@ -92,10 +85,30 @@ class Location:
             connection.close()
             raise self._explained(error) from error
 
-    def uri(self) -> str:
-        """Give the file as SQLite takes it: every character of the path stands for itself."""
-        mode = "ro" if self.read_only else "rwc"
-        return f"file://{quote(os.fsencode(self._path))}?mode={mode}"
+    def connect_inline(self) -> sqlite3.Connection:
+        """
+        Open a connection that cannot write and waits for no lock.
+
+        Raises:
+            sqlite3.Error: It cannot be opened, or must not be used by several threads in turn.
+        """
+        if sqlite3.threadsafety < 3:
+            raise sqlite3.NotSupportedError("this SQLite is built for one thread")
+        connection = self._connect(0, read_only=True)
+        register(connection)
+        return connection
+
+    def _connect(self, busy_seconds: float, *, read_only: bool) -> sqlite3.Connection:
+        # As a URI, in which every character of the path stands for itself.
+        mode = "ro" if read_only else "rwc"
+        return sqlite3.connect(
+            f"file://{quote(os.fsencode(self._path))}?mode={mode}",
+            uri=True,
+            timeout=busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
+        )
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         if self.read_only:

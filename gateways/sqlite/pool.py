@@ -203,6 +203,10 @@ class Pool:
             self._writer = self._last_writer = worker
         return self._writer is worker
 
+    def may_read_beside(self) -> bool:
+        """Tell whether reads may go past the connections; not with a single one, for which everybody waits in line."""
+        return self._limit > 1 or bool(self._idle)
+
     def can_open(self) -> bool:
         """Tell whether there may be more connections than there are."""
         return len(self._workers) + len(self._opening) < self._limit

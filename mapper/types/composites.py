@@ -74,7 +74,13 @@ class Enumeration(StorageType[enum.Enum]):
         Raises:
             KeyError, ValueError: There is none.
         """
-        return self.python(kept) if self.by == "value" else self.python[kept]
+        if self.by == "name":
+            return self.python[kept]
+        found = self.python(kept)
+        if isinstance(found, enum.Flag) and found.value != kept:
+            # Some releases of Python 3.11 drop bits that no member has instead of refusing them.
+            raise ValueError(f"{kept!r} has bits that no member of {self.python.__name__} has")
+        return found
 
     def members(self) -> Mapping[Any, enum.Enum]:
         """Members by what stands for them, aliases left out; combinations of a `Flag` are not listed."""

@@ -50,7 +50,7 @@ async def titles(blog: Blog) -> list[str]:
     return await select(Posts.title).order_by(Posts.id).all(blog)
 
 
-@pytest.mark.feature("B13", "B20")
+@pytest.mark.feature("B13")
 async def test_rows_of_several_relations_are_written_with_their_keys(blog: Blog):
     changes = Blog.change()
     author = changes.inserts(Users).push(User("ada"))

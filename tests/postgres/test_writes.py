@@ -1,6 +1,7 @@
 """Writes of one row and of many: keys come back to their rows, and what became of each is told."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from attrs import frozen
@@ -151,7 +152,8 @@ async def test_one_unexpected_row_undoes_the_updates_of_all(store: Store, gone: 
     expected: type[MissingRow | StaleRow] = MissingRow if gone else StaleRow
     with pytest.raises(expected) as caught:
         await changes.commit(store)
-    assert caught.value.row_key == rows[7].model.key
+    error: Any = caught.value
+    assert error.row_key == rows[7].model.key
     assert await select(Items.id).where(Items.count == -1).count(store) == 0
 
 

@@ -1,6 +1,6 @@
 """Gateways on real files, and operations written by hand."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from typing_extensions import TypeVar
 
 from gateways.sqlite import SQLiteGateway
-from mapper.gateway import Batches
+from mapper.gateway import Batches, Program
 from mapper.operations import Insert, Operation, QuerySql, RawSql, Result, Transaction
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ def insert(*names: str) -> Insert:
     )
 
 
-def program(*operations: Operation) -> Iterator[Any]:
+def program(*operations: Operation) -> Program[list[Result]]:
     """A program of a transaction around some operations, rolled back where one fails."""
     results: list[Result] = []
     yield START
@@ -114,6 +114,3 @@ async def small(make: Make) -> SQLiteGateway:
     gateway = make(max_connections=1, pool_timeout=0.2)
     await gateway.execute(RawSql(SCHEMA))
     return gateway
-
-
-Statement = Callable[[], Awaitable[Any]]

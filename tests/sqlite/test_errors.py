@@ -121,7 +121,7 @@ async def test_violation_names_relation_and_columns(blog: SQLiteGateway, values:
         operation = blog.compile(post(**values))
         with pytest.raises(kind) as caught:
             await work(operation)
-        error = caught.value
+        error: Any = caught.value
         assert (type(error), error.relation, error.columns) == (kind, Posts, columns)
         assert (error.operation, error.retryable) == (operation, False)
         assert isinstance(error.__cause__, sqlite3.IntegrityError)

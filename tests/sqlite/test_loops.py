@@ -182,6 +182,36 @@ async def main():
         print(type(error).__name__)
 asyncio.run(main())
 """,
+    "read inline": """
+from mapper.operations import OutputColumn
+from mapper.types import Integer
+BY_KEY = QuerySql("SELECT x FROM t WHERE x = 1", (), (OutputColumn("x", Integer(), False),))
+async def main():
+    global gateway
+    gateway = SQLiteGateway(sys.argv[1])
+    await gateway.execute(RawSql("CREATE TABLE t (x INTEGER PRIMARY KEY)"))
+    for _ in range(5):
+        await gateway.fetch(BY_KEY, plain)
+    assert gateway._inline._cursor is not None
+asyncio.run(main())
+""",
+    "read inline and forked": """
+from mapper.operations import OutputColumn
+from mapper.types import Integer
+BY_KEY = QuerySql("SELECT x FROM t WHERE x = 1", (), (OutputColumn("x", Integer(), False),))
+async def main():
+    global gateway
+    gateway = SQLiteGateway(sys.argv[1])
+    await gateway.execute(RawSql("CREATE TABLE IF NOT EXISTS t (x INTEGER PRIMARY KEY)"))
+    for _ in range(5):
+        await gateway.fetch(BY_KEY, plain)
+asyncio.run(main())
+if os.fork() == 0:
+    asyncio.run(main())
+    os._exit(0)
+assert os.wait()[1] == 0
+asyncio.run(main())
+""",
     "transaction left open": """
 async def main():
     global gateway, hold

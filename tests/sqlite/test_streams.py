@@ -43,11 +43,8 @@ async def test_raw_rows_come_in_the_batches_asked_for(gateway: SQLiteGateway):
 
 
 async def test_names_of_columns_are_given_where_none_are_declared(gateway: SQLiteGateway):
-    seen = []
-    await gateway.fetch(
-        RawSql("SELECT 1 AS one, ? AS two", ("x",)), lambda rows, names: seen.append((rows, names)) or []
-    )
-    assert seen == [([(1, "x")], ("one", "two"))]
+    read = RawSql("SELECT 1 AS one, ? AS two", ("x",))
+    assert await gateway.fetch(read, lambda rows, names: [*rows, names]) == [(1, "x"), ("one", "two")]
 
 
 async def test_rows_are_decoded_in_the_threads_of_connections(gateway: SQLiteGateway):
@@ -86,13 +83,13 @@ async def test_first_row_comes_long_before_the_last(gateway: SQLiteGateway):
 
 
 async def test_loop_goes_on_while_many_rows_are_decoded(gateway: SQLiteGateway):
-    longest, last = 0.0, time.perf_counter()
+    turns = 0
     task = asyncio.create_task(gateway.fetch(numbers(300_000), lambda rows, names: [[row] for row in rows]))
     while not task.done():
         await asyncio.sleep(0)
-        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+        turns += 1
     assert len(task.result()) == 300_000
-    assert longest < 0.5
+    assert turns > 100
 
 
 @pytest.mark.parametrize("leave", ["aclose", "abandon"])

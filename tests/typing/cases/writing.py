@@ -70,8 +70,6 @@ async def transactions(blog: BlogRepository) -> None:
         reveal_type(tx)  # revealed: BlogRepository
         async with tx.transaction() as inner:
             reveal_type(inner)  # revealed: BlogRepository
-    async with blog.sandbox() as sandbox:
-        reveal_type(sandbox)  # revealed: BlogRepository
     reveal_type(await blog.run(work))  # revealed: str
 
 
