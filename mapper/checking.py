@@ -1,7 +1,8 @@
 """
 What the expressions of a write may contain: columns of its own relation, refs of its own changeset, and values.
 
-Assignments and conditions go in as the user wrote them; checked ones come out, or a `QueryError`, before anything is sent.
+Assignments and conditions go in as the user wrote them; checked ones come out, or a `QueryError`, before anything is
+sent.
 """
 
 from collections.abc import Iterable, Sequence

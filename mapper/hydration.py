@@ -8,12 +8,13 @@ How the function is written was measured, against `[Post(a, b, â€¦) for a, b, â€
 
 * A loop over columns costs 2.4 of it, so converters are inline, and arguments go by position wherever the constructor
   takes them so.
-* An object whose arguments are the row as it is goes by `starmap` (0.7), after a loop that looks for NULL (together 0.87
-  to 1.0).
+* An object whose arguments are the row as it is goes by `starmap` (0.7), after a loop that looks for NULL (together
+  0.87 to 1.0).
 * Elsewhere NULL is looked for in the condition of the comprehension, two bytecodes a column: 20 ns a row, which only
   a msgspec.Struct shows (1.15). The result is then shorter than the batch.
 * `object.__new__` and `__init__` called apart do what calling the class does and spare a C call (0.9) and, with names,
-  a dict of them (0.5 to 0.7). Skipping `__init__` measured 0.73 to 0.84, no better than `starmap`, so it is always called.
+  a dict of them (0.5 to 0.7). Skipping `__init__` measured 0.73 to 0.84, no better than `starmap`, so it is always
+  called.
 """
 
 from collections.abc import Mapping, Sequence

@@ -83,7 +83,8 @@ def ordered(before: Sequence[set[int]], kinds: Sequence[K], blockers: Mapping[K,
     Args:
         before: Without circles.
         kinds: The kind of each node.
-        blockers: For each kind the kinds whose nodes had better come first. A circle of these and `before` is broken at its lowest node.
+        blockers: For each kind the kinds whose nodes had better come first. A circle of these and `before` is broken at
+            its lowest node.
     """
     order = _Order(before, kinds, blockers)
     return [order.take() for _ in before]
@@ -140,7 +141,9 @@ class _Order:
         return min(path[path.index(node) :])
 
     def _ready_for(self, kind: Hashable) -> int:
-        """Return the ready node of a kind, or one that the first waiting node of that kind waits for, however far back."""
+        """
+        Return the ready node of a kind, or one that the first waiting node of that kind waits for, however far back.
+        """
         if self.ready.get(kind):
             return self.ready[kind][0]
         heap = self.waiting[kind]

@@ -1,8 +1,8 @@
 """
 Placeholders of SQL that a user wrote: where they are, and where a question mark is only a character.
 
-Text goes in; the pieces between its placeholders come out. A `?` stands for an operand, `??` for a question mark; in string literals, quoted names,
-dollar-quoted text and comments both are left as they are.
+Text goes in; the pieces between its placeholders come out. A `?` stands for an operand, `??` for a question mark; in
+string literals, quoted names, dollar-quoted text and comments both are left as they are.
 """
 
 import re

@@ -84,8 +84,8 @@ class Repository(Stores[R_contra]):
         self, *, isolation: Isolation | None = None, read_only: bool = False, timeout: float | None = None
     ) -> "TransactionBlock[Self]":
         """
-        Return the block of a transaction: `async with repository.transaction() as tx`, where `tx` is a repository of the
-        same class on one connection.
+        Return the block of a transaction: `async with repository.transaction() as tx`, where `tx` is a repository of
+        the same class on one connection.
 
         Leaving the block commits, an exception rolls back. What several tasks do on `tx` is done in the order of their
         coming. An operation that fails dooms the transaction: whatever follows on `tx` raises `RolledBack`, and so does
@@ -209,7 +209,9 @@ class Repository(Stores[R_contra]):
         await self._change_schema(CreateSchema(self._ordered))
 
     async def reset_schema(self) -> None:
-        """Drop this repository's relations with all of their rows, and nothing else. `push_schema` creates them anew."""
+        """
+        Drop this repository's relations with all of their rows, and nothing else. `push_schema` creates them anew.
+        """
         await self._change_schema(DropSchema(self._ordered))
 
     async def verify_schema(self) -> None:

@@ -178,7 +178,9 @@ def _has_subquery(expression: Expr[Any, Any]) -> bool:
 
 
 def _same(old: Any, new: Any) -> bool:
-    """Whether two values are stored alike: `1`, `True` and `1.0` are not, nor are `Decimal("1.0")` and `Decimal("1")`."""
+    """
+    Whether two values are stored alike: `1`, `True` and `1.0` are not, nor are `Decimal("1.0")` and `Decimal("1")`.
+    """
     if old is new:
         return True
     if type(old) is not type(new):

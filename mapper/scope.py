@@ -1,8 +1,8 @@
 """
 A transaction as something that operations run on: one connection, one task at a time, until it ends or fails.
 
-Operations go in from any number of tasks; they run in the order of their coming. What fails dooms it; a nested scope, which
-is a savepoint, keeps its failures to itself.
+Operations go in from any number of tasks; they run in the order of their coming. What fails dooms it; a nested scope,
+which is a savepoint, keeps its failures to itself.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -34,7 +34,9 @@ async def finish(work: Coroutine[Any, Any, object]) -> BaseException | None:
 
 
 async def _outlast(task: "asyncio.Task[object]") -> BaseException | None:
-    """Wait for a task. A scope of anyio does not keep `Task.cancel()` away, which reaches whatever future is awaited."""
+    """
+    Wait for a task. A scope of anyio does not keep `Task.cancel()` away, which reaches whatever future is awaited.
+    """
     cancelled: BaseException | None = None
     while not task.done():
         try:

@@ -46,7 +46,10 @@ __all__ = [
 ]
 
 CHUNK: Final = 5000
-"""Rows of one operation, at most: what is encoded at once stays small, and what an operation costs beside its rows goes unnoticed."""
+"""
+Rows of one operation, at most: what is encoded at once stays small, and what an operation costs beside its rows goes
+unnoticed.
+"""
 
 UNKNOWN: Final[Any] = object()
 IGNORED: Final[Any] = object()

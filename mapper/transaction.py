@@ -1,8 +1,8 @@
 """
 Transactions as blocks: `async with repository.transaction() as tx`.
 
-A repository goes in; another of its class comes out that runs on one connection. Leaving the block commits, an exception
-rolls back; nothing else carries the transaction.
+A repository goes in; another of its class comes out that runs on one connection. Leaving the block commits, an
+exception rolls back; nothing else carries the transaction.
 """
 
 import inspect

@@ -1,8 +1,8 @@
 """
 What a changeset holds: writes as plain data, in the order given.
 
-Rows and conditions go in as the user gave them; nothing here has seen a store. Rows of one shape are kept together until
-something else is written to their relation.
+Rows and conditions go in as the user gave them; nothing here has seen a store. Rows of one shape are kept together
+until something else is written to their relation.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence

@@ -26,7 +26,9 @@ LONGEST = 10
 
 
 async def answers(inventory: Inventory) -> list[Table]:
-    """Ask all questions in one read-only transaction, so that the answers fit together whatever is written meanwhile."""
+    """
+    Ask all questions in one read-only transaction, so that the answers fit together whatever is written meanwhile.
+    """
     async with inventory.transaction(read_only=True) as tx:
         return [
             await totals(tx),

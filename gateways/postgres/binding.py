@@ -1,8 +1,8 @@
 """
 How parameters are bound in PostgreSQL: their places in the text, and lists.
 
-A place goes in; its text, and the function that makes of its Python value what is bound, come out. Every place is cast, because the server would
-otherwise have to guess its type from what is beside it.
+A place goes in; its text, and the function that makes of its Python value what is bound, come out. Every place is cast,
+because the server would otherwise have to guess its type from what is beside it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

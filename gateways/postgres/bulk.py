@@ -1,8 +1,9 @@
 """
 Text for many rows at once, made of the text for one.
 
-The SQL of an operation goes in; the same with arrays in the place of values comes out, so that its text does not depend on the number of rows. The
-places of parameters are found by reading the text as PostgreSQL does: what stands in quotes is left alone.
+The SQL of an operation goes in; the same with arrays in the place of values comes out, so that its text does not depend
+on the number of rows. The places of parameters are found by reading the text as PostgreSQL does: what stands in quotes
+is left alone.
 """
 
 import re
@@ -44,8 +45,8 @@ class Bulk:
     A write of single rows by key, for many rows.
 
     Attributes:
-        sql: With a parameter for each value of a row, which is the array of that value of all rows. It gives back the positions, from 1, of the rows
-            that were written.
+        sql: With a parameter for each value of a row, which is the array of that value of all rows. It gives back the
+            positions, from 1, of the rows that were written.
     """
 
     sql: str
@@ -61,7 +62,10 @@ def columns_of(sql: str) -> tuple[str, ...] | None:
 
 @lru_cache(1024)
 def written_together(sql: str, width: int) -> Bulk | None:
-    """Return a write of single rows, `UPDATE … WHERE key = $3::bigint` or a delete, for many rows; None where that cannot be."""
+    """
+    Return a write of single rows, `UPDATE … WHERE key = $3::bigint` or a delete, for many rows; None where that cannot
+    be.
+    """
     types = columns_of(sql)
     head, where, condition = sql.rpartition(" WHERE ")
     if types is None or not where or len(types) != width:

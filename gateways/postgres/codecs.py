@@ -1,8 +1,8 @@
 """
 How PostgreSQL keeps values: `POSTGRES_CODECS`.
 
-In go storage types, out come functions between Python values and those that asyncpg takes and gives, which are mostly the same: the driver speaks the
-binary formats. Documents travel as JSON text.
+In go storage types, out come functions between Python values and those that asyncpg takes and gives, which are mostly
+the same: the driver speaks the binary formats. Documents travel as JSON text.
 """
 
 import datetime as dt

@@ -49,7 +49,10 @@ class Hold:
 
 
 class PostgresConnection(Connection):
-    """A held connection; see `mapper.gateway.Connection`. What several tasks do on it is done in the order of their asking."""
+    """
+    A held connection; see `mapper.gateway.Connection`. What several tasks do on it is done in the order of their
+    asking.
+    """
 
     def __init__(self, session: Session, events: Events) -> None:
         self._session: Session | None = session
@@ -107,7 +110,10 @@ class PostgresConnection(Connection):
         return result
 
     async def _take_turn(self, operation: Operation) -> asyncio.CancelledError | None:
-        """Wait for the operations before; the end of a transaction is done even if it is cancelled meanwhile, and the cancellation is returned."""
+        """
+        Wait for the operations before; the end of a transaction is done even if it is cancelled meanwhile, and the
+        cancellation is returned.
+        """
         certain = isinstance(operation, Transaction) and operation.kind in ("rollback", "rollback_to")
         cancelled: asyncio.CancelledError | None = None
         while True:

@@ -1,7 +1,8 @@
 """
 The pool's deeds: opening, waiting, closing, on one event loop at a time.
 
-What `gateways.postgres.pool` decides is done here. Taking an idle connection and giving it back are plain calls, without a lock and without I/O.
+What `gateways.postgres.pool` decides is done here. Taking an idle connection and giving it back are plain calls,
+without a lock and without I/O.
 """
 
 import asyncio
@@ -23,7 +24,9 @@ QUIET_SECONDS: Final = 0.05
 """After so long without use a connection's socket is looked at before it is handed out."""
 
 PROOF_SECONDS: Final = 5.0
-"""How long a connection that nobody has used for long may take to prove itself, and one that is reset or closed for that."""
+"""
+How long a connection that nobody has used for long may take to prove itself, and one that is reset or closed for that.
+"""
 
 PATIENCE_SECONDS: Final = 0.05
 """How long a write whose caller was cancelled may go on before the server is asked to give it up."""
@@ -165,7 +168,9 @@ class Connections:
     # Giving back
 
     def give(self, session: Session) -> None:
-        """Take a connection back on which nothing is open; one that was altered is reset first, behind the caller's back."""
+        """
+        Take a connection back on which nothing is open; one that was altered is reset first, behind the caller's back.
+        """
         if session.altered and session.is_open():
             self.give_later(session)
         elif session.is_lost():

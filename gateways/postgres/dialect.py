@@ -196,14 +196,19 @@ _CASTS: Final[Casts] = {
 
 
 def _fails(condition: str, type_: str, problem: str) -> Template:
-    """Give the value where the condition holds; else cast it, with the problem behind it, to a type whose texts look otherwise."""
+    """
+    Give the value where the condition holds; else cast it, with the problem behind it, to a type whose texts look
+    otherwise.
+    """
     return function(
         f"CASE WHEN {condition} THEN {{0}} ELSE CAST(CAST(concat({{0}}, ' {problem}') AS numeric) AS {type_}) END"
     )
 
 
 def _exact(target: StorageType[Any], expression: Expr[Any, Any]) -> Template | None:
-    """PostgreSQL rounds what it stores in a column of fewer digits, and cuts blanks off what it stores in a shorter one."""
+    """
+    PostgreSQL rounds what it stores in a column of fewer digits, and cuts blanks off what it stores in a shorter one.
+    """
     source = stored(expression.type)
     match target:
         case Integer() if isinstance(source, Float | Numeric):

@@ -1,7 +1,8 @@
 """
 Operation events, handed to listeners.
 
-An operation and its times go in; an `OperationEvent` comes out to each listener. Without listeners nothing of this is done.
+An operation and its times go in; an `OperationEvent` comes out to each listener. Without listeners nothing of this is
+done.
 """
 
 import asyncio
@@ -44,7 +45,9 @@ class Events:
             self._listeners = (*self._listeners[:position], *self._listeners[position + 1 :])
 
     def tell(self, event: OperationEvent) -> None:
-        """Hand over an event. What a listener raises goes to the loop's exception handler: the operation has happened."""
+        """
+        Hand over an event. What a listener raises goes to the loop's exception handler: the operation has happened.
+        """
         for listener in self._listeners:
             try:
                 listener(event)

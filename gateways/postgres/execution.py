@@ -68,7 +68,8 @@ def writes(operation: Operation) -> bool:
 
 def failure(session: Session, error: BaseException, operation: Operation | None, *, alone: bool) -> BaseException:
     """
-    Give the error of our tree for what an operation raised, and close the connection where nobody knows its state any more.
+    Give the error of our tree for what an operation raised, and close the connection where nobody knows its state any
+    more.
 
     Args:
         alone: It ran in a transaction of its own, which may have been committed if the connection was lost.

@@ -1,7 +1,8 @@
 """
 The PostgreSQL gateway.
 
-Statements go in and operations come out of `compile`; operations go in and results come out of the rest, on connections of a pool.
+Statements go in and operations come out of `compile`; operations go in and results come out of the rest, on connections
+of a pool.
 """
 
 from collections.abc import Callable, Sequence
@@ -49,7 +50,10 @@ __all__ = ["PostgresGateway"]
 T = TypeVar("T")
 
 STALE_SECONDS: Final = 1.0
-"""A read that loses within this time a connection that was idle before is made again: the server had gone, and nobody could know."""
+"""
+A read that loses within this time a connection that was idle before is made again: the server had gone, and nobody
+could know.
+"""
 
 
 class PostgresGateway(Gateway):
@@ -57,8 +61,9 @@ class PostgresGateway(Gateway):
     A PostgreSQL database, through asyncpg, on asyncio.
 
     Args:
-        url: `postgresql://user:password@host:port/database`, several hosts with commas; the keywords below and the TLS options of libpq
-            (`sslmode`, `sslrootcert` …) may stand in it as parameters, and then count instead of the keywords.
+        url: `postgresql://user:password@host:port/database`, several hosts with commas; the keywords below and the TLS
+            options of libpq (`sslmode`, `sslrootcert` …) may stand in it as parameters, and then count instead of the
+            keywords.
         max_connections: Connections at most; opened when they are needed.
         pool_timeout: Seconds to wait for a free connection before `PoolTimeout`.
         connect_timeout: Seconds to wait for the server to take a connection before `CannotConnect`.
@@ -278,7 +283,10 @@ class PostgresGateway(Gateway):
         return self._pool.statistics()
 
     async def aclose(self) -> None:
-        """Close the idle connections; those in use are closed when they come back. The gateway connects again at its next use."""
+        """
+        Close the idle connections; those in use are closed when they come back. The gateway connects again at its next
+        use.
+        """
         await self._pool.aclose()
 
 

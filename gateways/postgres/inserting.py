@@ -1,8 +1,8 @@
 """
 Inserts of any number of rows, whose keys come back to them.
 
-An `Insert` goes in; the values to be returned come out, one row for each given and in that order. Nothing relies on the order of RETURNING: keys are
-reserved first, and the rows are sent with them.
+An `Insert` goes in; the values to be returned come out, one row for each given and in that order. Nothing relies on the
+order of RETURNING: keys are reserved first, and the rows are sent with them.
 """
 
 from collections.abc import Sequence
@@ -116,7 +116,10 @@ def _reservation(described: RelationInfo, key: ColumnInfo) -> str:
 
 @lru_cache(1024)
 def _reserved_together(described: RelationInfo, key: ColumnInfo, columns: tuple[ColumnInfo, ...]) -> str:
-    """Return the statement that reserves the keys, inserts the rows with them, and gives them back in the order of the rows."""
+    """
+    Return the statement that reserves the keys, inserts the rows with them, and gives them back in the order of the
+    rows.
+    """
     names, own = names_of(columns), quoted(key.name)
     rows = f"{rows_of(types_of(columns))} AS listed ({names}, {ORDER})"
     given = f"SELECT {_next(described, key)} AS {own}, listed.* FROM {rows}"

@@ -44,7 +44,10 @@ class Waiter(Protocol[C_contra]):
     """Somebody who waits for a connection."""
 
     def offer(self, connection: C_contra | None) -> bool:
-        """Hand over a connection, or with None the room to open one. False where nobody waits any more, and nothing is taken."""
+        """
+        Hand over a connection, or with None the room to open one. False where nobody waits any more, and nothing is
+        taken.
+        """
         ...
 
 
@@ -86,7 +89,8 @@ class PoolState(Generic[C]):
 
     def take(self, now: float) -> C | None:
         """
-        Return an idle connection that is not known to be closed; None where there is none, or one that has to prove itself first.
+        Return an idle connection that is not known to be closed; None where there is none, or one that has to prove
+        itself first.
 
         One that is closed is dropped: nothing is left of it to be closed.
         """
@@ -144,12 +148,17 @@ class PoolState(Generic[C]):
         return connection.generation != self.generation or now - connection.born > self.limits.lifetime
 
     def forget(self) -> None:
-        """Free the room of a connection that is closed, or could not be opened: who waits longest may open one in its place."""
+        """
+        Free the room of a connection that is closed, or could not be opened: who waits longest may open one in its
+        place.
+        """
         if not self._offer(None):
             self.size -= 1
 
     def renew(self) -> list[C]:
-        """Begin a new generation, after a loss or at the end, and return the idle connections, which are to be closed."""
+        """
+        Begin a new generation, after a loss or at the end, and return the idle connections, which are to be closed.
+        """
         self.generation += 1
         return self._drop(list(self._idle))
 

@@ -35,7 +35,8 @@ class Nature:
 
     Attributes:
         counts: It gives a number of rows and no rows.
-        alters: It may leave something behind on its connection: a SELECT may call `set_config` or take an advisory lock.
+        alters: It may leave something behind on its connection: a SELECT may call `set_config` or take an advisory
+            lock.
     """
 
     counts: bool

@@ -1,8 +1,8 @@
 """
 Work that is run to its end although whoever waits for it is cancelled: commits, and writes that commit by themselves.
 
-A coroutine goes in, its result comes out. It does what `asyncio.shield` around a task does, at a third of the cost: the coroutine stays in the task
-that waits, which a future of its own stands between and the driver's future.
+A coroutine goes in, its result comes out. It does what `asyncio.shield` around a task does, at a third of the cost: the
+coroutine stays in the task that waits, which a future of its own stands between and the driver's future.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 class Sheltered(Generic[T]):
     """
-    Awaiting it runs the work to its end. A cancellation meanwhile is raised behind it, and the work's own result or error is dropped then.
+    Awaiting it runs the work to its end. A cancellation meanwhile is raised behind it, and the work's own result or
+    error is dropped then.
 
     Args:
         work: What is to be run.

@@ -179,7 +179,10 @@ class PostgresBatches(Generic[T]):
         await self._end(None)
 
     def abandon(self) -> None:
-        """Give the connection back without waiting: a stream that was left in the middle is ended behind the caller's back."""
+        """
+        Give the connection back without waiting: a stream that was left in the middle is ended behind the caller's
+        back.
+        """
         lease, self._lease = self._lease, None
         if lease is None:
             return

@@ -47,7 +47,10 @@ def affected(status: str) -> int:
 
 
 def _has_duplicates(operation: UpdateSql | DeleteSql) -> bool:
-    """Whether a key comes twice: its writes then take effect one after the other, and one statement would do the first alone."""
+    """
+    Whether a key comes twice: its writes then take effect one after the other, and one statement would do the first
+    alone.
+    """
     key_at = operation.key_at
     if key_at is None:
         return True

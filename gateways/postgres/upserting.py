@@ -22,7 +22,9 @@ from mapper.relation import info
 __all__ = ["upsert"]
 
 _INSERTED: Final = "(xmax = 0)"
-"""Whether a row that was written is new: an update locks the old version first, and the new one keeps the mark of that."""
+"""
+Whether a row that was written is new: an update locks the old version first, and the new one keeps the mark of that.
+"""
 
 Key = tuple[Any, ...]
 
@@ -142,7 +144,9 @@ _TELLING: Final = frozenset(
 
 
 def _places(operation: Upsert) -> list[int] | None:
-    """Return where the conflict's columns stand in a row; None where a statement for all rows could not tell them apart."""
+    """
+    Return where the conflict's columns stand in a row; None where a statement for all rows could not tell them apart.
+    """
     conflict, columns = operation.conflict, operation.columns
     assigned = {column for column, _ in conflict.assignments}
     usable = conflict.columns and set(conflict.columns) <= set(columns) and not assigned & set(conflict.columns)

@@ -1,8 +1,8 @@
 """
 Which constraint refused a row: the relation, the columns, the constraint.
 
-The server's error goes in, with the operation that met it; the violation comes out. The server names table and constraint; the columns stand in its
-detail, whose form `(a, b)=(1, 2)` is the same in all languages.
+The server's error goes in, with the operation that met it; the violation comes out. The server names table and
+constraint; the columns stand in its detail, whose form `(a, b)=(1, 2)` is the same in all languages.
 """
 
 import re
@@ -69,7 +69,9 @@ def _relation_named(schema: str | None, table: str | None, operation: Operation 
 
 
 def _detail(error: Any, described: RelationInfo | None) -> str:
-    """Give the server's detail, which has values; not of a relation with a sensitive column, nor of one that is not known."""
+    """
+    Give the server's detail, which has values; not of a relation with a sensitive column, nor of one that is not known.
+    """
     if described is None or error.detail is None or any(each.options.sensitive for each in described.columns):
         return ""
     return f" ({error.detail.rstrip('.')})"

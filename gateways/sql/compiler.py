@@ -127,7 +127,8 @@ class SqlCompiler:
         )
         return text
 
-    # -- plans -----------------------------------------------------------------------------------------------------------------------------
+    # -- plans
+    # -----------------------------------------------------------------------------------------------------------------------------
 
     def _select(self, statement: Readable) -> CompiledSelect:
         select = statement.assemble()
@@ -159,7 +160,8 @@ class SqlCompiler:
         plan: CompiledWrite = self._plans.get(key, make)
         return plan
 
-    # -- writes ----------------------------------------------------------------------------------------------------------------------------
+    # -- writes
+    # ----------------------------------------------------------------------------------------------------------------------------
 
     def _insert(self, statement: InsertRows) -> SqlOperation:
         conflict, relation = statement.conflict, info(statement.relation).original

@@ -1,7 +1,8 @@
 """
 Set operations to SQL, in the order in which they are applied, with the order of the whole.
 
-A select with set operations goes in; the SQL of its rows and that of their order come out. No operand stands in parentheses, which not every
+A select with set operations goes in; the SQL of its rows and that of their order come out. No operand stands in
+parentheses, which not every
 database takes: what needs them becomes a subquery.
 """
 
@@ -20,7 +21,9 @@ from mapper.statements import Select
 __all__ = ["Compounds"]
 
 Core: TypeAlias = Callable[[Select, Around, bool], Sql]
-"""Makes the SQL of a select without its set operations, order and limit; with True its columns are named `c0`, `c1` …"""
+"""
+Makes the SQL of a select without its set operations, order and limit; with True its columns are named `c0`, `c1` …
+"""
 
 
 class Compounds:
@@ -82,8 +85,8 @@ class Compounds:
 
     def _matched(self, operator: str, left: Sql, right: Select, around: Around) -> Sql:
         """
-        Return INTERSECT ALL or EXCEPT ALL for a store that has neither: equal rows are numbered, so that the operation without ALL, which drops
-        duplicates, finds none.
+        Return INTERSECT ALL or EXCEPT ALL for a store that has neither: equal rows are numbered, so that the operation
+        without ALL, which drops duplicates, finds none.
         """
         what = operator.replace("_", " ")
         self.dialect.capabilities.require("windows", what=what)

@@ -30,8 +30,8 @@ __all__ = [
 
 OperatorKey: TypeAlias = str | tuple[str, type[Any] | int]
 """
-An operator's name; or its name and the class that one of its operands has, a storage type or `RowValue`; or its name and the number of its operands.
-The second is looked for first, then the third, then the name alone.
+An operator's name; or its name and the class that one of its operands has, a storage type or `RowValue`; or its name
+and the number of its operands. The second is looked for first, then the third, then the name alone.
 """
 
 Operators: TypeAlias = Mapping[OperatorKey, Template]
@@ -43,10 +43,16 @@ Form: TypeAlias = Callable[[Codecs, Bind], Encoder]
 """Makes the function that makes of a parameter's Python value what is bound."""
 
 RowList: TypeAlias = Callable[[Sequence[Bind]], Sql]
-"""Makes the rows of parallel lists, for the right side of a composite IN. Each place has the index and the type of one list."""
+"""
+Makes the rows of parallel lists, for the right side of a composite IN. Each place has the index and the type of one
+list.
+"""
 
 Exact: TypeAlias = Callable[[StorageType[Any], Expr[Any, Any]], Template | None]
-"""What an expression goes through before a column of a type keeps it, or a result has it, so that no digit is lost unseen; None where none can be."""
+"""
+What an expression goes through before a column of a type keeps it, or a result has it, so that no digit is lost unseen;
+None where none can be.
+"""
 
 
 @frozen
@@ -72,17 +78,21 @@ class SchemaStyle:
 
     Attributes:
         type_text: The text of a storage type.
-        autoincrement: What makes a column a key that the store counts, in the place of its type and everything else; `{type}` is its type.
+        autoincrement: What makes a column a key that the store counts, in the place of its type and everything else;
+            `{type}` is its type.
         generated: A computed column; `{0}` is its text.
         expression: How an expression stands as a default.
         late_references: Whether a table may refer to one that does not exist yet.
         schema_in_references: Whether the namespace of a table referred to is named.
-        schema_in_index: Whether an index is created in the table's namespace by its own name, instead of by the table's.
+        schema_in_index: Whether an index is created in the table's namespace by its own name, instead of by the
+            table's.
         index_methods: Methods that an index may name.
         drop_together: Whether one statement drops several tables that refer to each other.
         before_drop: A statement that lets tables that refer to each other be dropped one by one, or None.
-        namespace: The statement that creates a namespace unless it is there, as a template over its name; None where there is nothing to create.
-        unless_there: What is put around a statement that adds a constraint, so that it is none where that is there already.
+        namespace: The statement that creates a namespace unless it is there, as a template over its name; None where
+            there is nothing to create.
+        unless_there: What is put around a statement that adds a constraint, so that it is none where that is there
+            already.
         comments: Whether tables and columns have comments.
     """
 
@@ -118,7 +128,8 @@ class Dialect:
         forms: Ways of binding a parameter; `value`, `list` and those that templates name.
         row_list: See `RowList`.
         inline: Operators for text without parameters, such as checks, that differ from `operators`.
-        collation: The collation of columns of a type, which an expression that is no column must be given; None where it is the store's own.
+        collation: The collation of columns of a type, which an expression that is no column must be given; None where
+            it is the store's own.
         exact: See `Exact`.
         literal: The text of an encoded value, where no parameter may stand.
         nulls: Whether the store sorts NULL as the smallest or as the largest value.
@@ -169,7 +180,9 @@ class Dialect:
 
 
 def stored(type_: StorageType[Any]) -> StorageType[Any]:
-    """Return the storage type of what is in the store: that which an enumeration or a codec of the user's is kept as."""
+    """
+    Return the storage type of what is in the store: that which an enumeration or a codec of the user's is kept as.
+    """
     while True:
         if isinstance(type_, Codec):
             type_ = type_.storage

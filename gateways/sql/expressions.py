@@ -1,8 +1,8 @@
 """
 Expressions to SQL.
 
-A numbered expression and the scope that it stands in go in; a piece of SQL with the places of its parameters comes out. What a database says
-differently is in its dialect's tables; here is only what holds for all of them.
+A numbered expression and the scope that it stands in go in; a piece of SQL with the places of its parameters comes out.
+What a database says differently is in its dialect's tables; here is only what holds for all of them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +57,8 @@ class Expressions:
             "not_in_list": self._not_in_list,
         }
 
-    # -- entry points ----------------------------------------------------------------------------------------------------------------------
+    # -- entry points
+    # ----------------------------------------------------------------------------------------------------------------------
 
     def render(self, node: Node, scope: Scope) -> Sql:
         """Return the SQL of an expression."""
@@ -94,7 +95,10 @@ class Expressions:
         return node.nullable or any(isinstance(each, Attribute) and scope.is_optional(each) for each in walk(node))
 
     def assigned(self, node: Node, scope: Scope, column: ColumnInfo, place: Place) -> Sql:
-        """Return the SQL of a value that is assigned to a column, which loses no digits unseen and is not NULL where that is refused."""
+        """
+        Return the SQL of a value that is assigned to a column, which loses no digits unseen and is not NULL where that
+        is refused.
+        """
         if isinstance(node, Slot):
             return self._bound(node, "value", place, required=not column.nullable)
         return self._exact(node, scope, column.type)
@@ -108,7 +112,8 @@ class Expressions:
         piece = self.render(node, scope)
         return piece if template is None else self._collated(template.render(1, lambda _index, _form: piece), target)
 
-    # -- columns and parameters ------------------------------------------------------------------------------------------------------------
+    # -- columns and parameters
+    # ------------------------------------------------------------------------------------------------------------
 
     def _attribute(self, node: Attribute[Any, Any], scope: Scope) -> Sql:
         return self._column(node, scope.column(node), scope)
@@ -134,7 +139,8 @@ class Expressions:
     def _bound(self, node: Slot, form: str, beside: Place | None, *, required: bool = False) -> Sql:
         return Sql((Bind(node.index, (node.type,), form, beside, required),))
 
-    # -- operators and functions -----------------------------------------------------------------------------------------------------------
+    # -- operators and functions
+    # -----------------------------------------------------------------------------------------------------------
 
     def _call(self, node: Call[Any, Any], scope: Scope) -> Sql:
         special = self._calls.get(_head(node))
@@ -230,7 +236,8 @@ class Expressions:
         variant = "not_in_list_nullable" if self.nullable(item, scope) else "not_in_list"
         return self._operator(node, scope, self._template(variant, node.operands))
 
-    # -- subqueries ------------------------------------------------------------------------------------------------------------------------
+    # -- subqueries
+    # ------------------------------------------------------------------------------------------------------------------------
 
     def _subquery(self, node: Subquery[Any, Any], scope: Scope) -> Sql:
         select = node.query
@@ -240,7 +247,8 @@ class Expressions:
 
     def _in_query(self, node: Call[Any, Any], scope: Scope) -> Sql:
         """
-        Return `x IN (…)` in which NULL is a value like any other: NULLs of the subquery hide no row, and a NULL `x` is in one that has NULL.
+        Return `x IN (…)` in which NULL is a value like any other: NULLs of the subquery hide no row, and a NULL `x` is
+        in one that has NULL.
         """
         item, query = node.operands
         select = _select_of(query)
@@ -267,7 +275,8 @@ class Expressions:
     def _c0(self) -> str:
         return self.dialect.name_of("listed", "c0")
 
-    # -- rows, fragments, aggregates -------------------------------------------------------------------------------------------------------
+    # -- rows, fragments, aggregates
+    # -------------------------------------------------------------------------------------------------------
 
     def _row_value(self, node: RowValue[Any, Any], scope: Scope, beside: Sequence[Node] = ()) -> Sql:
         items = [self._operand(each, None, beside[index : index + 1], scope) for index, each in enumerate(node.items)]

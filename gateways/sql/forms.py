@@ -1,8 +1,8 @@
 """
 Forms in which parameters are bound that dialects have in common.
 
-A place of a parameter goes in, the function that makes of its Python value what is bound comes out. A dialect adds to `FORMS` those of its lists, and
-of the patterns that its templates name.
+A place of a parameter goes in, the function that makes of its Python value what is bound comes out. A dialect adds to
+`FORMS` those of its lists, and of the patterns that its templates name.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +17,8 @@ __all__ = ["FORMS", "encoded_items", "known_items"]
 
 def encoded_items(values: Any, encode: Encoder) -> list[Any]:
     """
-    Encode the items of a list, a set, a range …; not of an iterator, which would be used up when the values are bound again.
+    Encode the items of a list, a set, a range …; not of an iterator, which would be used up when the values are bound
+    again.
 
     Raises:
         Misfit: It is none of these, or an item is refused; the message says which, from 0.

@@ -1,7 +1,8 @@
 """
 Expressions as text alone, for where no parameter may stand: checks and defaults.
 
-An expression over the columns of one relation goes in; text comes out, with its values written as literals by the dialect, never by `repr`.
+An expression over the columns of one relation goes in; text comes out, with its values written as literals by the
+dialect, never by `repr`.
 """
 
 from itertools import count
@@ -35,7 +36,8 @@ class Inline:
         self, expression: Expr[Any, Any], relation: RelationInfo, *, target: StorageType[Any] | None = None
     ) -> str:
         """
-        Return the text of an expression over the columns of a relation; with `target`, converted to that type where its own differs.
+        Return the text of an expression over the columns of a relation; with `target`, converted to that type where its
+        own differs.
 
         Raises:
             QueryError: It has a subquery, or an empty list.

@@ -1,8 +1,8 @@
 """
 Names of constraints and indexes, the same from run to run.
 
-What a constraint is over goes in; a name of at most 63 bytes comes out. A longer one is cut and gets a hash of the whole, so that two that begin
-alike stay two.
+What a constraint is over goes in; a name of at most 63 bytes comes out. A longer one is cut and gets a hash of the
+whole, so that two that begin alike stay two.
 """
 
 import hashlib
@@ -12,7 +12,10 @@ from typing import Final
 __all__ = ["LONGEST", "fingerprint", "named"]
 
 LONGEST: Final = 63
-"""Bytes of a name: the limit of PostgreSQL, which cuts what is longer without a word; kept everywhere, so that names are the same everywhere."""
+"""
+Bytes of a name: the limit of PostgreSQL, which cuts what is longer without a word; kept everywhere, so that names are
+the same everywhere.
+"""
 
 HASHED: Final = 8
 

@@ -1,7 +1,8 @@
 """
 SQL in the making: text and the places of parameters, in the order in which they will stand.
 
-Because a parameter's place is a part of the text, parameters cannot be bound in another order than that of the text, however it was put together.
+Because a parameter's place is a part of the text, parameters cannot be bound in another order than that of the text,
+however it was put together.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -36,7 +37,8 @@ class Bind:
         index: Its position among the statement's parameters; a slice for several that are bound as one.
         types: The storage type; for a slice, one for each of its parameters.
         form: The name of the dialect's form in which it is bound: as it is encoded, as a list, as a pattern …
-        beside: What it is compared with or assigned to, as a message names it (`Posts.visits`), and whether that is sensitive.
+        beside: What it is compared with or assigned to, as a message names it (`Posts.visits`), and whether that is
+            sensitive.
         column: The attribute name of that column.
         required: Whether None is refused instead of bound as NULL.
     """

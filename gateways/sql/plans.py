@@ -1,7 +1,8 @@
 """
 Compiled plans: text that is made once for a shape, and how values are bound to it.
 
-Values go in, the parameters of an operation come out, or an error that names the column whose value was refused. `Plans` keeps plans by their keys.
+Values go in, the parameters of an operation come out, or an error that names the column whose value was refused.
+`Plans` keeps plans by their keys.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -130,7 +131,9 @@ def binder(dialect: Dialect, codecs: Codecs, binds: Sequence[Bind]) -> Binder:
 
 
 def refused(error: Exception, value: object, place: Place | None, *, row: int | None = None) -> ValueNotStorable:
-    """Return the error of a value that an encoder refused. Of a sensitive column it says what was expected and no more."""
+    """
+    Return the error of a value that an encoder refused. Of a sensitive column it says what was expected and no more.
+    """
     misfit = error if isinstance(error, Misfit) else Misfit(value, str(error))
     sensitive = place is not None and place.sensitive
     found = f"expected {misfit.expected}" if sensitive else misfit.message
@@ -186,7 +189,8 @@ class CompiledWrite:
         more: How the parameters beside the rows are bound: those of a conflict's expressions.
         returning: What comes back.
         reads: Relations that its subqueries read.
-        key_at, probe: Of updates and deletes of single rows: where the key stands among the parameters of a row, and the text that looks for it.
+        key_at, probe: Of updates and deletes of single rows: where the key stands among the parameters of a row, and
+            the text that looks for it.
     """
 
     sql: str
@@ -202,8 +206,8 @@ class Plans(Generic[P]):
     """
     A bounded table of plans.
 
-    It has two generations: a plan that is used moves to the young one, and when that is full it becomes the old one, whose plans are forgotten
-    with the next change. A look-up in the young generation, the usual case, changes nothing.
+    It has two generations: a plan that is used moves to the young one, and when that is full it becomes the old one,
+    whose plans are forgotten with the next change. A look-up in the young generation, the usual case, changes nothing.
     """
 
     __slots__ = ("_half", "old", "young")

@@ -29,7 +29,10 @@ class Schemas:
         self._inline = Inline(dialect, codecs)
 
     def create(self, relations: Iterable[Any]) -> list[RawSql]:
-        """Return the statements that create what is missing, each relation's tables before their indexes, and after what they refer to."""
+        """
+        Return the statements that create what is missing, each relation's tables before their indexes, and after what
+        they refer to.
+        """
         self._dialect.capabilities.require("ddl", what="creating a schema")
         tables = [self._table(each) for each in _ordered(relations)]
         names: dict[str, str] = {}
@@ -100,7 +103,10 @@ class Schemas:
 
 
 def _ordered(relations: Iterable[Any]) -> list[RelationInfo]:
-    """Return relations once each, those that others refer to first, by name otherwise. Where they refer to each other, by name."""
+    """
+    Return relations once each, those that others refer to first, by name otherwise. Where they refer to each other, by
+    name.
+    """
     known = {info(each).original: info(info(each).original) for each in relations}
     by_name = sorted(known.values(), key=lambda each: (each.schema or "", each.name))
     ordered: list[RelationInfo] = []

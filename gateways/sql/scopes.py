@@ -1,8 +1,8 @@
 """
 Scopes: what names mean at one place of a statement.
 
-Columns go in, the text of their names comes out, or an error that says what is missing. Each select has a scope; that of a subquery lies within the
-one of the select around it.
+Columns go in, the text of their names comes out, or an error that says what is missing. Each select has a scope; that
+of a subquery lies within the one of the select around it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,10 @@ class Around:
     commons: Mapping[str, str] = field(factory=dict)
 
     def names(self) -> Iterator[str]:
-        """Give the names of the sources of the enclosing selects. Those of common tables are no names of sources, and hide nothing."""
+        """
+        Give the names of the sources of the enclosing selects. Those of common tables are no names of sources, and hide
+        nothing.
+        """
         scope = self.scope
         while scope is not None:
             yield from scope.names
@@ -208,7 +211,10 @@ def place_of(attribute: Attribute[Any, Any]) -> Place:
 
 
 def selected(select: Select, node: Expr[Any, Any]) -> int | None:
-    """Return the position at which a select gives an expression, itself or through the subquery that it reads from; None where it does not."""
+    """
+    Return the position at which a select gives an expression, itself or through the subquery that it reads from; None
+    where it does not.
+    """
     for position, item in enumerate(select.items):
         if _same(item, node):
             return position

@@ -107,7 +107,8 @@ class Selects:
             return sql("DISTINCT ON ", enclosed(terms), " ")
         return sql("DISTINCT ") if select.distinct else NOTHING
 
-    # -- sources ---------------------------------------------------------------------------------------------------------------------------
+    # -- sources
+    # ---------------------------------------------------------------------------------------------------------------------------
 
     def _source(self, source: Source, scope: Scope) -> Sql:
         match source:
@@ -184,7 +185,8 @@ class Selects:
         on = NOTHING if join.on is None else sql(" ON ", self.expressions.render(join.on, scope))
         return sql(_JOINS[join.kind], source, on)
 
-    # -- common tables, limits, locks ------------------------------------------------------------------------------------------------------
+    # -- common tables, limits, locks
+    # ------------------------------------------------------------------------------------------------------
 
     def _commons(self, select: Select, around: Around) -> tuple[Around, Sql]:
         if not select.ctes:

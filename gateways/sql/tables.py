@@ -1,7 +1,8 @@
 """
 One table: the text of its columns, constraints and indexes.
 
-A relation goes in, text comes out. Constraints and indexes without a name of the user's get one that follows from what they are over.
+A relation goes in, text comes out. Constraints and indexes without a name of the user's get one that follows from what
+they are over.
 """
 
 from collections.abc import Callable, Iterator
@@ -95,7 +96,10 @@ class Table:
         return " ".join(parts)
 
     def default(self, column: ColumnInfo) -> str | None:
-        """Return the default that the store makes, or None. A version starts at 1; a `default` of the client's is not the store's."""
+        """
+        Return the default that the store makes, or None. A version starts at 1; a `default` of the client's is not the
+        store's.
+        """
         default = column.options.server_default
         if isinstance(default, Expr):
             return self._style.expression.replace("{0}", self._inline.text(default, self.relation, target=column.type))
@@ -140,7 +144,8 @@ class Table:
             if each.options.comment is not None:
                 yield f"COMMENT ON COLUMN {self.name}.{self._dialect.name_of(each.name)} IS {self._dialect.literal(each.options.comment)}"
 
-    # -- inside ----------------------------------------------------------------------------------------------------------------------------
+    # -- inside
+    # ----------------------------------------------------------------------------------------------------------------------------
 
     def _filler(self, column: ColumnInfo) -> list[str]:
         constant = column.options.default

@@ -1,8 +1,9 @@
 """
 Templates: the text of an operator or function, as data.
 
-`{0}` is the first operand and `{*}` all of them. `{1:glob}` is the second, bound in the form `glob`: a change that the dialect makes to a parameter
-before it is bound. Where that operand is no parameter, the template's `computed` text is used instead.
+`{0}` is the first operand and `{*}` all of them. `{1:glob}` is the second, bound in the form `glob`: a change that the
+dialect makes to a parameter before it is bound. Where that operand is no parameter, the template's `computed` text is
+used instead.
 """
 
 import re
@@ -29,7 +30,9 @@ Render = Callable[[int, str | None], Sql]
 
 _FIELD: Final = re.compile(r"\{(\d+|\*)(?::(\w+))?\}")
 BRANCHES: Final = 64
-"""How many operands a chain of AND or OR has before it is broken up, so that parsers with a limit on depth take long ones."""
+"""
+How many operands a chain of AND or OR has before it is broken up, so that parsers with a limit on depth take long ones.
+"""
 
 
 def _parsed(text: str) -> tuple[str | Field, ...]:
@@ -54,7 +57,8 @@ class Template:
         needed: How tightly operands must; looser ones are put into parentheses.
         separator: Between operands of a `{*}`.
         computed: The text where an operand with a form is an expression and not a parameter.
-        flat: Whether an operand that is the same operator gives its operands to it: `(a and b) and c` is `a and b and c`.
+        flat: Whether an operand that is the same operator gives its operands to it: `(a and b) and c` is `a and b and
+            c`.
     """
 
     text: str
@@ -100,7 +104,10 @@ class Template:
 
 
 def operator(text: str, *, computed: Template | None = None) -> Template:
-    """Return the template of an operator: operands that are operators themselves get parentheses, and so does it within others."""
+    """
+    Return the template of an operator: operands that are operators themselves get parentheses, and so does it within
+    others.
+    """
     return Template(text, Rank.OPERATOR, Rank.ATOM, computed=computed)
 
 
@@ -110,7 +117,10 @@ def function(text: str, *, computed: Template | None = None) -> Template:
 
 
 def enclosing(text: str) -> Template:
-    """Return the template of what encloses operators over its operands, which are put into parentheses as those of an operator are."""
+    """
+    Return the template of what encloses operators over its operands, which are put into parentheses as those of an
+    operator are.
+    """
     return Template(text, Rank.ATOM, Rank.ATOM)
 
 

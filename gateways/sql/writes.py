@@ -1,7 +1,8 @@
 """
 Writes to SQL: inserts, upserts, updates, deletes.
 
-A statement's shape goes in; text, the places of its parameters and the relations that it reads come out. Rows of values are not looked at here.
+A statement's shape goes in; text, the places of its parameters and the relations that it reads come out. Rows of values
+are not looked at here.
 """
 
 from collections.abc import Sequence
@@ -55,7 +56,10 @@ class Writes:
     def insert(
         self, columns: Sequence[ColumnInfo], returning: Sequence[ColumnInfo], conflict: Conflict | None
     ) -> Compiled:
-        """Return the insert of one row, whose parameters are numbered as the columns; the conflict's are numbered by themselves."""
+        """
+        Return the insert of one row, whose parameters are numbered as the columns; the conflict's are numbered by
+        themselves.
+        """
         values = [
             Sql((Bind(index, (each.type,), "value", self._place(each), not each.nullable),))
             for index, each in enumerate(columns)
@@ -79,7 +83,10 @@ class Writes:
         return Compiled(text, frozenset(self._selects.reads))
 
     def update_rows(self, assignments: Assignments, width: int, version: ColumnInfo | None) -> Compiled:
-        """Return the update of one row by its key, which follows `width` values of the assignments; behind it, the version's."""
+        """
+        Return the update of one row by its key, which follows `width` values of the assignments; behind it, the
+        version's.
+        """
         scope = self._scope(qualified=_has_subquery([value for _, value in assignments]))
         sets = [self._assignments(assignments, scope)] if assignments else []
         if version is not None:
@@ -108,7 +115,8 @@ class Writes:
         """Return the delete of one row by its key; behind it, the version's value."""
         return self._by_key(sql(f"DELETE FROM {self._table}"), 0, version, self._scope(qualified=False))
 
-    # -- inside ----------------------------------------------------------------------------------------------------------------------------
+    # -- inside
+    # ----------------------------------------------------------------------------------------------------------------------------
 
     @property
     def _table(self) -> str:

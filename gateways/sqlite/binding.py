@@ -1,7 +1,8 @@
 """
 How parameters are bound in SQLite where that is not as they are stored: lists, patterns, bounds.
 
-A place of a parameter goes in, the function that makes of its Python value what is bound comes out. The dialect's templates name these forms.
+A place of a parameter goes in, the function that makes of its Python value what is bound comes out. The dialect's
+templates name these forms.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,9 +1,9 @@
 """
 The SQL of SQLite 3.40, as data.
 
-The tables here and the general compiler are all that makes SQLite's SQL; the functions that they name are in `gateways.sqlite.functions`. Identifiers
-are always qualified, because SQLite takes an unknown name in double quotes for a string (Quirks of SQLite, 8): a condition over a column that is not
-there would then hold for every row.
+The tables here and the general compiler are all that makes SQLite's SQL; the functions that they name are in
+`gateways.sqlite.functions`. Identifiers are always qualified, because SQLite takes an unknown name in double quotes for
+a string (Quirks of SQLite, 8): a condition over a column that is not there would then hold for every row.
 """
 
 from typing import Any, Final
@@ -73,7 +73,10 @@ def _member(type_: StorageType[Any], list_: str = "{1}") -> str:
 
 
 def _membership(type_: StorageType[Any]) -> dict[OperatorKey, Template]:
-    """Return the operators over a list of items of a type. A list is one JSON parameter, so the text is the same whatever its length."""
+    """
+    Return the operators over a list of items of a type. A list is one JSON parameter, so the text is the same whatever
+    its length.
+    """
     found, known = _member(type_), _member(type_, "{1:known}")
     return {
         "in_list": operator(found),

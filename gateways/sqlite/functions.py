@@ -1,9 +1,9 @@
 """
 What SQLite lacks, as functions of each connection: exact decimals, checked integers, case-sensitive LIKE.
 
-`register(connection)` makes them known, and those of `gateways.sqlite.numbers`. All names but those that end in `_exact`
-are those of SQLite's own decimal extension (`decimal_div`, `decimal_avg` are ours), so that the `sqlite3` shell
-understands schemas that use them. NULL as an argument gives NULL.
+`register(connection)` makes them known, and those of `gateways.sqlite.numbers`. All names but those that end in
+`_exact` are those of SQLite's own decimal extension (`decimal_div`, `decimal_avg` are ours), so that the `sqlite3`
+shell understands schemas that use them. NULL as an argument gives NULL.
 
 | name | value |
 |---|---|

@@ -128,11 +128,11 @@ class SQLiteGateway(Gateway):
         inline = self._inline
         if inline is None or not isinstance(operation, QuerySql) or operation.writes or not operation.columns:
             return await self._visit(operation, partial(fetch, readable(operation), decode, trace), trace)
-        self._pool.bind()
+        loop = self._pool.bind()
         if self._epoch != self._pool.epoch:
             self._epoch = self._pool.epoch
-            inline.leave_to_parent()
-        objects = inline.read(operation, decode, trace) if self._pool.may_read_beside() else None
+            inline.begin()
+        objects = inline.read(operation, decode, trace, loop) if self._pool.may_read_beside() else None
         if objects is None:
             return await self._visit(operation, partial(inline.fetch, operation, decode, trace), trace)
         if trace is not None:

@@ -11,6 +11,7 @@ go to a thread after all. What keeps the loop from standing still:
 * a turn for the other tasks after every few reads, since a read that waits for nothing lets nobody in.
 """
 
+import asyncio
 import os
 import re
 import sqlite3
@@ -37,7 +38,7 @@ T = TypeVar("T")
 _TICK: Final = 100  # virtual-machine steps between two looks at the budget
 _TICKS: Final = 10  # looks that a read may take: about 70 rows, or 50 µs
 _LONG: Final = 500e-6  # seconds that a read may take with its decoding
-_SPELL: Final = 50e-6  # seconds of reads after which the other tasks have a turn
+_SPELL: Final = 50e-6  # seconds of reads in one round of the loop, after which each read ends its task's turn
 _SIGHTS: Final = 2  # times that a query is seen before its plan is worth a look
 _STRIKES: Final = 3  # budgets exceeded, with none kept in between, after which a query is not tried again
 _QUERIES: Final = 1024  # queries that are remembered
@@ -54,7 +55,9 @@ _PYTHON: Final = re.compile(r"\b(?:decimal_\w+|interval_\w+|\w+_exact|\w+_of)\s*
 
 
 class _Budget:
-    """Counts for SQLite how long a read has been running. Not a part of what owns the connection: that would be a cycle."""
+    """
+    Counts for SQLite how long a read has been running. Not a part of what owns the connection: that would be a cycle.
+    """
 
     __slots__ = ("ticks",)
 
@@ -83,7 +86,22 @@ class InlineReads:
 
     # On the loop
 
-    def read(self, operation: QuerySql, decode: Decode[T], trace: Trace | None) -> list[T] | None:
+    def begin(self) -> None:
+        """
+        Begin on a new loop, or in a forked process.
+
+        The latter goes without the connection, and leaves it open: closing it would take the parent's locks away.
+        """
+        self._spell = 0.0
+        if self._closing is not None and self._cursor is not None and self._process != os.getpid():
+            self._closing.detach()
+            self._closing = None
+            self._inherited.append(self._cursor)
+            self.close()
+
+    def read(
+        self, operation: QuerySql, decode: Decode[T], trace: Trace | None, loop: asyncio.AbstractEventLoop
+    ) -> list[T] | None:
         """Read and decode at once; None where a thread is to do it, and to report whatever is wrong."""
         sql, cursor = operation.sql, self._cursor
         standing = self._standing.get(sql, 0)
@@ -99,6 +117,8 @@ class InlineReads:
             return None
         objects = decode(rows, ())
         seconds = time.perf_counter() - began
+        if not self._spell:
+            loop.call_soon(self._begin_round)
         self._spell += seconds
         if seconds > _LONG:
             self._standing[sql] = standing - 1
@@ -109,11 +129,11 @@ class InlineReads:
         return objects
 
     def pause_due(self) -> bool:
-        """Tell whether the other tasks are to have a turn now."""
-        if self._spell < _SPELL:
-            return False
+        """Tell whether the other tasks are to have a turn now: all reads of one round of the loop count together."""
+        return self._spell >= _SPELL
+
+    def _begin_round(self) -> None:
         self._spell = 0.0
-        return True
 
     def close(self) -> None:
         """Close the connection. The next query that is learned opens another."""
@@ -122,14 +142,6 @@ class InlineReads:
             self._standing.clear()
         if closing is not None:
             closing()
-
-    def leave_to_parent(self) -> None:
-        """In a forked process, go without the connection, and leave it open: closing it would take the parent's locks."""
-        if self._closing is not None and self._cursor is not None and self._process != os.getpid():
-            self._closing.detach()
-            self._closing = None
-            self._inherited.append(self._cursor)
-            self.close()
 
     # In a connection's thread
 

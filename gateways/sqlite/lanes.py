@@ -1,7 +1,8 @@
 """
 Lanes: visits that need no particular connection, and the threads that do them one after the other.
 
-Visits go in, and are done by whichever connection is free. While there is one after another to be done, a thread goes on
+Visits go in, and are done by whichever connection is free. While there is one after another to be done, a thread goes
+on
 without the loop: waking a thread costs several times what a short read does, and threads that take turns at every row
 are slower than one of them alone.
 """

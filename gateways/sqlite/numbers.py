@@ -1,8 +1,8 @@
 """
 Numbers and text in SQLite that must be exact: rounding, remainders, conversions, sizes.
 
-`FUNCTIONS` has what `gateways.sqlite.functions` makes known to each connection. Decimals are text, as in the rest of the
-package. NULL never gets here.
+`FUNCTIONS` has what `gateways.sqlite.functions` makes known to each connection. Decimals are text, as in the rest of
+the package. NULL never gets here.
 
 | name | value |
 |---|---|

@@ -237,7 +237,8 @@ async def test_result_refuses_refs_pushed_after_the_commit(fake: FakeGateway):
         result[late]
 
 
-# -- before anything is sent ---------------------------------------------------------------------------------------------
+# -- before anything is sent
+# ---------------------------------------------------------------------------------------------
 
 
 async def refused(fake: FakeGateway, changes: Any, repository: Any = None) -> Exception:
@@ -364,7 +365,8 @@ async def test_number_of_retries_that_is_none_is_refused(fake: FakeGateway, retr
         await Blog.change().commit(Blog(fake), retries=retries)
 
 
-# -- upserts --------------------------------------------------------------------------------------------------------------
+# -- upserts
+# --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T25")
@@ -413,7 +415,8 @@ async def test_conflicts_of_equal_rules_go_together(fake: FakeGateway):
     assert await sent(fake, changes) == ["+", "upsert Tags 3", "-"]
 
 
-# -- retries --------------------------------------------------------------------------------------------------------------
+# -- retries
+# --------------------------------------------------------------------------------------------------------------
 
 
 def two_operations() -> Any:
@@ -457,7 +460,8 @@ async def test_retries_are_not_slept_through_when_cancelled(fake: FakeGateway):
     assert scope.cancelled_caught
 
 
-# -- rows by their wrappers -------------------------------------------------------------------------------------------------
+# -- rows by their wrappers
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T24")

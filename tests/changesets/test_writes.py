@@ -165,7 +165,8 @@ async def test_wrapper_without_a_key_gets_one(blog: Blog):
     assert await select(Posts.id, Posts.visits).all(blog) == [(result[ref], 3)]
 
 
-# -- updates and deletes --------------------------------------------------------------------------------------------------
+# -- updates and deletes
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("B14", "T24")
@@ -256,7 +257,8 @@ async def test_row_that_is_not_there_is_missing(blog: Blog):
     assert await titles(blog) == []
 
 
-# -- versions -------------------------------------------------------------------------------------------------------------
+# -- versions
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T12")
@@ -342,7 +344,8 @@ async def test_mutable_model_that_was_changed_in_place_is_written_whole(blog: Bl
     assert (await select(Notes).one(blog)).model.model.model == Note("changed")
 
 
-# -- conflicts ------------------------------------------------------------------------------------------------------------
+# -- conflicts
+# ------------------------------------------------------------------------------------------------------------
 
 
 async def tags(blog: Blog) -> list[tuple[str, str, int]]:

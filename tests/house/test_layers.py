@@ -150,7 +150,9 @@ def _is_metaclass(keywords: list[ast.keyword], bases: list[ast.expr]) -> bool:
 
 
 def _asks_for_a_database(test: ast.expr) -> bool:
-    """Whether the condition compares the name of a gateway, driver or dialect with a word, or any name with a database's."""
+    """
+    Whether the condition compares the name of a gateway, driver or dialect with a word, or any name with a database's.
+    """
     for node in ast.walk(test):
         match node:
             case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):

@@ -31,7 +31,8 @@ def body_of(node: Node, **options: Any) -> list[str]:
     return [line.removeprefix("        ") for line in lines[2:-3]]
 
 
-# -- the shape of what is generated ----------------------------------------------------------------------------------------
+# -- the shape of what is generated
+# ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", samples.POSITIONAL)
@@ -132,7 +133,8 @@ def test_nothing_of_a_users_names_is_in_the_source():
     assert "breakout" not in compile_batch(TupleOf((cell,))).__source__
 
 
-# -- what is made ----------------------------------------------------------------------------------------------------------
+# -- what is made
+# ----------------------------------------------------------------------------------------------------------
 
 
 def test_row_of_no_columns_makes_an_object_each():
@@ -178,7 +180,8 @@ def test_plan_that_wants_a_model_is_placed_with_one():
         place(mapping.wrapper_plan, {"id": 0})
 
 
-# -- what is said ----------------------------------------------------------------------------------------------------------
+# -- what is said
+# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,8 @@ def test_new_types_of_fields_take_plain_columns():
     assert mapped(Post, declared(id=int, author_id=int)).model_reads == ("author_id",)
 
 
-# -- what is said ----------------------------------------------------------------------------------------------------------
+# -- what is said
+# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("B4")
@@ -220,7 +221,8 @@ def test_pushed_object_without_the_attribute_is_an_attribute_error():
         mapped(Post, declared(id=int, title=str)).dehydrate_model(Post("a"))
 
 
-# -- by hand and by name ---------------------------------------------------------------------------------------------------
+# -- by hand and by name
+# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("B4")

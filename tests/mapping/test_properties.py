@@ -17,7 +17,10 @@ NAMES = [f"f{number}" for number in range(6)]
 
 @st.composite
 def models(draw: st.DrawFn, depth: int = 2) -> type:
-    """A class with one to four fields: values, nullable values, and at least one value that is not nullable; objects, optional objects."""
+    """
+    A class with one to four fields: values, nullable values, and at least one value that is not nullable; objects,
+    optional objects.
+    """
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
     fields: dict[str, Any] = {"anchor": attrs.field(type=int, kw_only=True)}
     for name in names:

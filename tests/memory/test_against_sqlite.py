@@ -251,7 +251,8 @@ def test_windows_are_those_of_sqlite(seed: int):
     assert found == expected, text
 
 
-# -- references ------------------------------------------------------------------------------------------------------------
+# -- references
+# ------------------------------------------------------------------------------------------------------------
 
 ACTIONS: list[KeyAction] = ["no action", "restrict", "cascade", "set null", "set default"]
 

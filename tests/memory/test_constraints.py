@@ -43,7 +43,8 @@ class Thing:
     name: str | None = None
 
 
-# -- keys ------------------------------------------------------------------------------------------------------------------
+# -- keys
+# ------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T29")
@@ -107,7 +108,8 @@ async def test_equal_decimals_are_one_key(gateway: MemoryGateway):
         await insert(gateway, Slots, {"active": True, "place": Decimal("1.00")})
 
 
-# -- checks ----------------------------------------------------------------------------------------------------------------
+# -- checks
+# ----------------------------------------------------------------------------------------------------------------
 
 
 async def test_check_refuses_rows_for_which_it_is_false(gateway: MemoryGateway):
@@ -256,7 +258,8 @@ async def test_generated_column_follows_the_others(gateway: MemoryGateway):
         gateway.compile(insertion(Things, {"amount": 1, "double": 2}))
 
 
-# -- references ------------------------------------------------------------------------------------------------------------
+# -- references
+# ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T29")
@@ -450,7 +453,8 @@ async def test_reference_to_a_table_that_was_never_made_is_an_error(gateway: Mem
     assert info(parents).name == "parents"
 
 
-# -- schema ----------------------------------------------------------------------------------------------------------------
+# -- schema
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T31")

@@ -67,7 +67,8 @@ def with_join(query: Query[Any, Any], kind: Any, relation: Any, on: Expr[bool, A
     return evolve(query.assemble(), joins=(Join(kind, FromRelation(relation), on),))
 
 
-# -- filters and order -----------------------------------------------------------------------------------------------------
+# -- filters and order
+# -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T18")
@@ -118,7 +119,8 @@ async def test_distinct_rows_come_once_and_are_ordered_by_what_is_selected(blog:
         blog.compile(parity.order_by(Posts.visits % 3))
 
 
-# -- joins -----------------------------------------------------------------------------------------------------------------
+# -- joins
+# -----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T20")
@@ -211,7 +213,8 @@ async def test_values_are_a_source(blog: MemoryGateway):
     assert await given(blog, query) == [("one", 10), ("three", 30)]
 
 
-# -- groups ----------------------------------------------------------------------------------------------------------------
+# -- groups
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T20")
@@ -310,7 +313,8 @@ async def test_column_that_follows_from_a_grouped_key_is_selected(blog: MemoryGa
     assert await rows(blog, query) == [("ada", 2), ("bob", 2), ("eve", 0)]
 
 
-# -- windows ---------------------------------------------------------------------------------------------------------------
+# -- windows
+# ---------------------------------------------------------------------------------------------------------------
 
 
 async def windowed(gateway: MemoryGateway, *items: Expr[Any, Any]) -> list[Any]:
@@ -400,7 +404,8 @@ async def test_window_function_without_a_window_is_refused(blog: MemoryGateway):
         blog.compile(select(Posts.id).where(fn.row_number().over() == 1))
 
 
-# -- subqueries ------------------------------------------------------------------------------------------------------------
+# -- subqueries
+# ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T17")
@@ -465,7 +470,8 @@ async def test_count_of_a_limited_query(blog: MemoryGateway):
     assert await select(Posts.id).limit(3).offset(4).exists(repository) is True
 
 
-# -- set operations and common tables --------------------------------------------------------------------------------------
+# -- set operations and common tables
+# --------------------------------------------------------------------------------------
 
 
 def compound(left: Query[Any, Any], operator: str, right: Query[Any, Any]) -> Query[Any, Any]:

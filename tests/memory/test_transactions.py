@@ -59,7 +59,8 @@ def user(name: str) -> Operation:
     return compiled(insertion(Users, {"name": name}))
 
 
-# -- what is seen ----------------------------------------------------------------------------------------------------------
+# -- what is seen
+# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T26")
@@ -227,7 +228,8 @@ async def test_transaction_within_a_transaction_is_refused(gateway: MemoryGatewa
             await connection.execute(START)
 
 
-# -- who waits -------------------------------------------------------------------------------------------------------------
+# -- who waits
+# -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T26")
@@ -370,7 +372,8 @@ async def test_tasks_share_a_connection(gateway: MemoryGateway):
     assert await names(gateway) == ["a", "b", "c"]
 
 
-# -- programs --------------------------------------------------------------------------------------------------------------
+# -- programs
+# --------------------------------------------------------------------------------------------------------------
 
 
 def commit_of(*operations: Operation) -> Generator[Operation, Result, int]:
@@ -463,7 +466,8 @@ async def test_program_that_is_cancelled_while_it_waits_leaves_nothing(gateway: 
     await insert(gateway, Users, {"name": "c"})
 
 
-# -- streams ---------------------------------------------------------------------------------------------------------------
+# -- streams
+# ---------------------------------------------------------------------------------------------------------------
 
 
 async def many(gateway: MemoryGateway, size: int = 1700) -> None:
@@ -621,7 +625,8 @@ async def test_stream_of_a_connection_ends_with_its_block(gateway: MemoryGateway
     await batches.aclose()
 
 
-# -- loops, closing, events ------------------------------------------------------------------------------------------------
+# -- loops, closing, events
+# ------------------------------------------------------------------------------------------------
 
 
 async def test_connection_is_refused_after_its_block(gateway: MemoryGateway):

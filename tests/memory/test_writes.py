@@ -49,7 +49,8 @@ async def titles(gateway: MemoryGateway) -> list[str]:
     return await rows(gateway, select(Posts.title))
 
 
-# -- inserts ---------------------------------------------------------------------------------------------------------------
+# -- inserts
+# ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T22")
@@ -119,7 +120,8 @@ async def test_relation_without_a_key_keeps_its_rows(gateway: MemoryGateway):
     assert (await run(gateway, delete(Lines, Lines.title == "a"))).count == 2
 
 
-# -- upserts ---------------------------------------------------------------------------------------------------------------
+# -- upserts
+# ---------------------------------------------------------------------------------------------------------------
 
 
 async def upsert(gateway: MemoryGateway, *given: dict[str, Any], on: Any, returning: tuple[str, ...] = ()) -> Result:
@@ -214,7 +216,8 @@ async def test_upsert_refuses_a_row_that_no_table_would_take(gateway: MemoryGate
         await insert(gateway, Posts, {"id": 1, "title": "x", "visits": -1}, conflict=conflict("id", relation=Posts))
 
 
-# -- updates ---------------------------------------------------------------------------------------------------------------
+# -- updates
+# ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T24")
@@ -363,7 +366,8 @@ async def test_decimal_keeps_its_scale_through_an_update(gateway: MemoryGateway)
     assert [str(each) for each in await rows(gateway, select(Posts.price))] == ["1.20"]
 
 
-# -- deletes ---------------------------------------------------------------------------------------------------------------
+# -- deletes
+# ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T24")

@@ -1,5 +1,6 @@
 """
-What the framework costs over hand-written code, as ratios of one interleaved run, so that the speed of the machine does not matter.
+What the framework costs over hand-written code, as ratios of one interleaved run, so that the speed of the machine does
+not matter.
 """
 
 import gc

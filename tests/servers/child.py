@@ -1,8 +1,9 @@
 """
 Become a server that dies with the process that started it: `child.py SIGNAL PARENT USER COMMAND …`.
 
-It runs by itself, without the project on the path: as `preexec_fn` its steps would fork a process that has threads. The parent's number is compared
-after the signal is asked for, because a parent that died before never sends one. Changing the user takes the request back, so that comes first.
+It runs by itself, without the project on the path: as `preexec_fn` its steps would fork a process that has threads. The
+parent's number is compared after the signal is asked for, because a parent that died before never sends one. Changing
+the user takes the request back, so that comes first.
 """
 
 import ctypes

@@ -42,7 +42,8 @@ def system_program(*names: str, directories: Iterable[Path] = ()) -> Path | None
 
 def reachable(package: Path, beside: Iterable[str] = ()) -> Path:
     """
-    Return the package where anybody may read it: itself, or a copy of it when the tests run as root below a closed directory.
+    Return the package where anybody may read it: itself, or a copy of it when the tests run as root below a closed
+    directory.
 
     Args:
         beside: Names of directories next to it that its programs load libraries from.

@@ -22,7 +22,9 @@ __all__ = ["NOBODY", "Server", "free_port", "private_directory"]
 
 PREFIX: Final = "mapper-test"
 NOBODY: Final = "nobody" if os.geteuid() == 0 else None
-"""Who servers run as: nobody when the tests run as root, which a database refuses to be; else whoever runs the tests."""
+"""
+Who servers run as: nobody when the tests run as root, which a database refuses to be; else whoever runs the tests.
+"""
 
 MEMORY: Final = Path("/dev/shm")
 DISK: Final = Path("/tmp")

@@ -351,7 +351,8 @@ def test_outer_outside_of_a_subquery_is_refused():
         compiled(select(Posts.id).where(Posts.id == outer(Posts.id)))
 
 
-# -- raw statements ------------------------------------------------------------------------------------------------------------------------
+# -- raw statements
+# ------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T21")
@@ -412,7 +413,8 @@ def test_columns_are_qualified_where_several_sources_have_them():
     )
 
 
-# -- windows and common tables -------------------------------------------------------------------------------------------------------------
+# -- windows and common tables
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_windows_compile(store: Any):
@@ -496,7 +498,8 @@ def test_common_table_never_hides_a_relation(store: Any):
     assert sorted(run(store, query)) == [(1,), (2,)]
 
 
-# -- what a name cannot do -----------------------------------------------------------------------------------------------------------------
+# -- what a name cannot do
+# -----------------------------------------------------------------------------------------------------------------
 
 
 def test_column_that_the_store_lacks_is_an_error_and_no_string(store: Any):

@@ -65,7 +65,8 @@ def conflict(relation: Any, target: Sequence[str], assignments: dict[str, Any], 
     return Conflict(columns(relation, *target), pairs, None if where is None else nodes[-1], key, parameters)
 
 
-# -- inserts -------------------------------------------------------------------------------------------------------------------------------
+# -- inserts
+# -------------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T22")
@@ -156,7 +157,8 @@ def test_upsert_that_the_gateway_lacks_is_refused():
         strict.compile(InsertRows(Users, columns(Users, "name"), [("a",)], (), conflict(Users, [], {"name": "x"})))
 
 
-# -- updates and deletes by condition ------------------------------------------------------------------------------------------------------
+# -- updates and deletes by condition
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.feature("T24")
@@ -284,7 +286,8 @@ def test_write_with_a_column_that_the_store_lacks_changes_nothing(store: Any):
     assert store.execute("SELECT count(*) FROM posts").fetchone() == (5,)
 
 
-# -- updates and deletes of single rows ----------------------------------------------------------------------------------------------------
+# -- updates and deletes of single rows
+# ----------------------------------------------------------------------------------------------------
 
 
 def update_rows(relation: Any, names: Sequence[str], rows: Any, version: Any = None) -> UpdateSql:
