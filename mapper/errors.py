@@ -339,7 +339,7 @@ class ConnectionLost(StoreError):
 
 
 class CommitUnknown(StoreError):
-    """The connection broke after COMMIT was sent: the changes may be there or not. `once` resolves it."""
+    """The connection broke after COMMIT was sent: the changes may be there or not; the store has to be asked."""
 
 
 class CannotConnect(StoreError):
