@@ -12,8 +12,9 @@ from mapper.capabilities import Capabilities
 from mapper.changeset import Changeset, Deletes, Inserts, Updates
 from mapper.columns import Check, Column, Index, Unique, column
 from mapper.commit import Committed
+from mapper.deferred import Ref
 from mapper.errors import *  # noqa: F403
-from mapper.expressions import Assignment, Attribute, Expr, Order, Ref, excluded, fragment, literal, outer
+from mapper.expressions import Assignment, Attribute, Expr, Order
 from mapper.functions import rows_between
 from mapper.operations import Operation, RawSql, Result
 from mapper.pages import Cursor, Page
@@ -25,6 +26,7 @@ from mapper.row import Row
 from mapper.rows import Rows
 from mapper.select import exists, optional, raw, scalar, select
 from mapper.stores import Stores
+from mapper.terms import excluded, fragment, literal, outer
 from mapper.types import Char, Codec, Enumeration, Json, Numeric, Timestamp, Varchar
 from mapper.wrappers import Keyed, Timestamped, Versioned
 

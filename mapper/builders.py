@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 from typing_extensions import TypeVar
 
 from mapper.checking import checked_assignments, checked_condition, checked_ref, conflict_rule
+from mapper.deferred import Ref
 from mapper.errors import QueryError
-from mapper.expressions import Assignment, Attribute, Expr, Ref
+from mapper.expressions import Assignment, Attribute, Expr
 from mapper.layouts import reader_of
 from mapper.relation import RelationInfo
 from mapper.wrappers import Keyed

@@ -12,8 +12,9 @@ from typing_extensions import TypeVar
 
 from mapper.builders import Deletes, Inserts, Updates
 from mapper.commit import Committed, commit
+from mapper.deferred import Ref
 from mapper.errors import QueryError
-from mapper.expressions import Assignment, Expr, Ref
+from mapper.expressions import Assignment, Expr
 from mapper.isolation import Isolation
 from mapper.layouts import RowShape
 from mapper.relation import RelationInfo, StoredIn, info

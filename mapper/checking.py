@@ -10,10 +10,12 @@ from typing import Any
 
 from mapper.assembly import walk
 from mapper.columns import ColumnInfo
+from mapper.deferred import Placeholder, Ref
 from mapper.errors import NotJoined, QueryError
-from mapper.expressions import BOOLEAN, Attribute, Excluded, Expr, Outer, Placeholder, Ref
+from mapper.expressions import BOOLEAN, Attribute, Expr
 from mapper.layouts import assigned_columns
 from mapper.relation import RelationInfo, info
+from mapper.terms import Excluded, Outer
 from mapper.writes import Assigned, ConflictRule, refs_in
 
 __all__ = ["checked_assignments", "checked_condition", "checked_ref", "conflict_rule"]

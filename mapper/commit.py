@@ -11,8 +11,8 @@ from typing import Any
 from attrs import frozen
 from typing_extensions import TypeVar
 
+from mapper.deferred import Ref
 from mapper.errors import QueryError
-from mapper.expressions import Ref
 from mapper.gateway import Executor, Gateway, Program, TransactionOptions
 from mapper.isolation import transaction_options
 from mapper.operations import Operation, Result, Transaction

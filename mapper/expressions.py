@@ -14,13 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Generic, LiteralString, Never, NoReturn, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Never, NoReturn, TypeAlias, overload
 
 from typing_extensions import TypeVar
 
 from mapper import types
+from mapper.deferred import Deferred, Placeholder, Ref
 from mapper.errors import QueryError
-from mapper.placeholders import count_placeholders
 from mapper.types import StorageType
 
 if TYPE_CHECKING:
@@ -31,25 +31,15 @@ __all__ = [
     "Assignment",
     "Attribute",
     "Call",
-    "Deferred",
-    "Excluded",
     "Expr",
-    "Fragment",
     "ListParameter",
     "Order",
-    "Outer",
     "Parameter",
-    "Placeholder",
-    "Ref",
     "RowValue",
     "Slot",
     "Subquery",
     "Subselect",
-    "excluded",
-    "fragment",
-    "literal",
     "operand",
-    "outer",
 ]
 
 T = TypeVar("T")
@@ -69,58 +59,6 @@ INTERVAL: Final = types.Interval()
 
 Take: TypeAlias = Callable[[], int]
 """Gives the next parameter's position; see `Expr.numbered`."""
-
-
-class Deferred:
-    """A value that is known later: a placeholder of a prepared query, or the key of a row yet to be inserted."""
-
-    __slots__ = ()
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError(f"the value of {self!r} is not known yet, so it has no truth value")
-
-    def __str__(self) -> NoReturn:
-        raise TypeError(f"the value of {self!r} is not known yet, so it cannot be made a string")
-
-    def __format__(self, specification: str) -> NoReturn:
-        raise TypeError(f"the value of {self!r} is not known yet, so it cannot be formatted")
-
-
-class Placeholder(Deferred):
-    """The argument of a prepared query at position `index`."""
-
-    __slots__ = ("index", "name")
-
-    def __init__(self, index: int, name: str) -> None:
-        self.index = index
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<placeholder {self.name}>"
-
-
-class Ref(Deferred, Generic[T_co]):
-    """
-    The key of a row which a changeset has yet to insert; a value in later pushes, updates and conditions of the same
-    changeset.
-
-    After the commit, `result[ref]` is the key.
-
-    Attributes:
-        relation: The relation that the row goes to.
-        position: How many rows the changeset pushed before it.
-        owner: What tells refs of one changeset from those of another.
-    """
-
-    __slots__ = ("owner", "position", "relation")
-
-    def __init__(self, relation: Any, position: int, owner: object = None) -> None:
-        self.relation = relation
-        self.position = position
-        self.owner = owner
-
-    def __repr__(self) -> str:
-        return f"<ref {self.position} of {self.relation.__name__}>"
 
 
 class Subselect(ABC):
@@ -614,99 +552,6 @@ class Subquery(Expr[T_co, R_co]):
         )
 
 
-class Fragment(Expr[T_co, R_co]):
-    """Text of the user's own, with `?` for each operand and `??` for a literal question mark."""
-
-    __slots__ = ("operands", "text")
-
-    def __init__(
-        self, text: str, operands: tuple[Expr[Any, Any], ...], type_: StorageType[Any], *, nullable: bool
-    ) -> None:
-        self.text = text
-        self.operands = operands
-        self.type = type_
-        self.nullable = nullable
-        self.key = f"fragment[{len(text)}:{text}]({','.join([each.key for each in operands])})"
-        self.parameters = tuple([value for each in operands for value in each.parameters])
-
-    @property
-    def children(self) -> tuple[Expr[Any, Any], ...]:
-        return self.operands
-
-    def numbered(self, take: Take) -> "Fragment[T_co, R_co]":
-        return Fragment(
-            self.text, tuple([each.numbered(take) for each in self.operands]), self.type, nullable=self.nullable
-        )
-
-
-class Outer(Expr[T_co, Never]):
-    """A column of the enclosing query, within a subquery. It asks nothing of the subquery's own relations."""
-
-    __slots__ = ("attribute",)
-
-    def __init__(self, attribute: Attribute[T_co, Any]) -> None:
-        self.attribute = attribute
-        self.key = f"outer({attribute.key})"
-        self.parameters = ()
-        self.type = attribute.type
-        self.nullable = attribute.nullable
-
-
-class Excluded(Expr[T_co, R_co]):
-    """The incoming value of a column, in the update of an upsert."""
-
-    __slots__ = ("attribute",)
-
-    def __init__(self, attribute: Attribute[T_co, R_co]) -> None:
-        self.attribute = attribute
-        self.key = f"excluded({attribute.key})"
-        self.parameters = ()
-        self.type = attribute.type
-        self.nullable = attribute.nullable
-
-
-def outer(attribute: Attribute[T, Any]) -> Expr[T, Never]:
-    """Return a column of the enclosing query, for use within a subquery."""
-    return Outer(attribute)
-
-
-def excluded(attribute: Attribute[T, R]) -> Expr[T, R]:
-    """Return the incoming value of a column, for `on_conflict(set_=…, where=…)`."""
-    return Excluded(attribute)
-
-
-def literal(value: T) -> Expr[T, Never]:
-    """Return a constant as an expression."""
-    return Parameter(value, _inferred(value))
-
-
-@overload
-def fragment(type_: type[T], text: LiteralString, *operands: Expr[Any, R]) -> Expr[T, R]: ...
-@overload
-def fragment(type_: type[T], text: LiteralString, *operands: object) -> Expr[T, Any]: ...
-def fragment(type_: Any, text: str, *operands: object) -> Expr[Any, Any]:
-    """
-    Return an expression in the store's own language: `fragment(str, "lower(?)", Posts.title)`.
-
-    Args:
-        type_: The Python type of its value; `str | None` where it can be NULL.
-        text: A literal string with a `?` for each operand; `??` is a literal question mark.
-        operands: Expressions, which are compiled in place, and values, which are bound.
-
-    Raises:
-        QueryError: The numbers of placeholders and operands differ.
-    """
-    storage, nullable = types.infer(type_)
-    wanted = count_placeholders(text)
-    if wanted != len(operands):
-        raise QueryError(
-            f"fragment {text!r} has {wanted} placeholders and {len(operands)} operands",
-            hint="write '??' for a literal question mark",
-        )
-    parts = tuple([each if isinstance(each, Expr) else Parameter(each, _inferred(each)) for each in operands])
-    return Fragment(text, parts, storage, nullable=nullable)
-
-
 def operand(value: Any, beside: Expr[Any, Any]) -> Expr[Any, Any]:
     """Return `value` as an expression; a plain value takes the storage type of the expression beside it."""
     if type(value) in _VALUES:
@@ -732,16 +577,6 @@ def _row_operand(value: Any, beside: RowValue[Any, Any]) -> Expr[Any, Any]:
         f"a value of {len(beside.items)} parts is compared with {value!r}",
         hint="give a tuple of as many values, in order",
     )
-
-
-def _inferred(value: object) -> StorageType[Any]:
-    if value is None:
-        return TEXT
-    if isinstance(value, Deferred):
-        raise QueryError(
-            f"the type of {value!r} cannot be told here", hint="compare it with a column, or cast the other side"
-        )
-    return types.infer(type(value))[0]
 
 
 def _comparison(name: str, left: Expr[Any, Any], right: Expr[Any, Any]) -> Expr[bool, Any]:

@@ -15,18 +15,8 @@ from typing_extensions import TypeVar
 
 from mapper import types
 from mapper.errors import QueryError
-from mapper.expressions import (
-    FLOAT,
-    INTEGER,
-    NUMERIC,
-    TEXT,
-    Call,
-    Expr,
-    Order,
-    Take,
-    literal,
-    operand,
-)
+from mapper.expressions import FLOAT, INTEGER, NUMERIC, TEXT, Call, Expr, Order, Take, operand
+from mapper.terms import literal
 
 __all__ = [
     "Aggregate",

@@ -8,8 +8,8 @@ from typing import Any
 from mapper.assembly import counter
 from mapper.capabilities import Capabilities
 from mapper.columns import ColumnInfo
+from mapper.deferred import Ref
 from mapper.errors import Unsupported
-from mapper.expressions import Ref
 from mapper.layouts import RowShape, Values
 from mapper.operations import Result
 from mapper.relation import RelationInfo

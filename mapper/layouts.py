@@ -12,8 +12,9 @@ from typing import Any, Final, TypeAlias, get_origin
 from attrs import field, frozen
 
 from mapper.columns import NOT_GIVEN, ColumnInfo
+from mapper.deferred import Deferred, Placeholder, Ref
 from mapper.errors import QueryError
-from mapper.expressions import Assignment, Deferred, Expr, Parameter, Placeholder, Ref
+from mapper.expressions import Assignment, Expr, Parameter
 from mapper.mapping import RelationMapping
 from mapper.relation import RelationInfo
 

@@ -12,8 +12,8 @@ from anyio.lowlevel import checkpoint
 from attrs import define, field
 
 from mapper.commit import one_by_one, within_transaction
+from mapper.deferred import Ref
 from mapper.errors import MapperError, QueryError
-from mapper.expressions import Ref
 from mapper.gateway import Executor
 from mapper.insertion import require_generated
 from mapper.isolation import transaction_options

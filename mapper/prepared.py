@@ -11,8 +11,8 @@ from typing import Any, Generic, ParamSpec
 
 from typing_extensions import TypeVar
 
+from mapper.deferred import Placeholder
 from mapper.errors import QueryError
-from mapper.expressions import Placeholder
 from mapper.query import One, Query
 
 __all__ = ["Prepared", "prepared"]

@@ -14,20 +14,9 @@ from typing_extensions import TypeVar, TypeVarTuple, Unpack
 
 from mapper import projection
 from mapper.assembly import Clause, assemble, counter
+from mapper.deferred import Deferred
 from mapper.errors import ManyRows, NoRow, QueryError
-from mapper.expressions import (
-    BOOLEAN,
-    INTEGER,
-    Deferred,
-    Expr,
-    Order,
-    Parameter,
-    RowValue,
-    Subquery,
-    Subselect,
-    Take,
-    literal,
-)
+from mapper.expressions import BOOLEAN, INTEGER, Expr, Order, Parameter, RowValue, Subquery, Subselect, Take
 from mapper.functions import count
 from mapper.gateway import Batches, Decode, Gateway
 from mapper.operations import Operation
@@ -37,6 +26,7 @@ from mapper.relation import RelationInfo, Stored, info
 from mapper.rows import Rows
 from mapper.statements import FromRaw, Select
 from mapper.stores import Stores
+from mapper.terms import literal
 
 __all__ = ["One", "Query", "SelectModel", "begun", "whole"]
 

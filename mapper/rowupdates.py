@@ -12,8 +12,9 @@ from uuid import UUID
 
 from mapper.assembly import walk
 from mapper.checking import checked_assignments, checked_ref, unique_sets
+from mapper.deferred import Deferred, Ref
 from mapper.errors import QueryError
-from mapper.expressions import Assignment, Deferred, Expr, Ref, Subquery
+from mapper.expressions import Assignment, Expr, Subquery
 from mapper.layouts import Values
 from mapper.mapping import RelationMapping
 from mapper.relation import RelationInfo

@@ -16,8 +16,9 @@ from mapper import types
 from mapper.assembly import counter
 from mapper.capabilities import Capabilities
 from mapper.columns import NOT_GIVEN, ColumnInfo
+from mapper.deferred import Ref
 from mapper.errors import MissingRow
-from mapper.expressions import Expr, Parameter, Ref
+from mapper.expressions import Expr, Parameter
 from mapper.layouts import Values
 from mapper.operations import Result
 from mapper.relation import RelationInfo, info

@@ -10,8 +10,9 @@ from typing import Any, Final, TypeAlias
 from attrs import field, frozen
 
 from mapper.checking import unique_sets
+from mapper.deferred import Ref
 from mapper.errors import QueryError
-from mapper.expressions import Expr, Ref
+from mapper.expressions import Expr
 from mapper.insertion import InsertStage
 from mapper.layouts import Values
 from mapper.planner import Kind, Step, Tokens, plan

@@ -12,7 +12,8 @@ from attrs import define, field, frozen
 
 from mapper.assembly import walk
 from mapper.columns import ColumnInfo
-from mapper.expressions import Expr, Ref, Subquery
+from mapper.deferred import Ref
+from mapper.expressions import Expr, Subquery
 from mapper.layouts import RowShape, Values
 from mapper.planner import Kind
 from mapper.relation import RelationInfo

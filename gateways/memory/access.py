@@ -13,8 +13,9 @@ from attrs import frozen
 from gateways.memory.computing import Compute, Row, Values
 from gateways.memory.expressions import compile_condition, compile_expression
 from gateways.memory.scope import Scope
-from mapper.expressions import Attribute, Call, Expr, Outer, Parameter, Slot
+from mapper.expressions import Attribute, Call, Expr, Parameter, Slot
 from mapper.relation import RelationInfo, info
+from mapper.terms import Outer
 
 __all__ = ["Access", "compile_access", "indexed_positions"]
 

@@ -12,8 +12,9 @@ from attrs import frozen
 from gateways.sql.pieces import Place
 from gateways.sql.plans import refused
 from mapper.columns import ColumnInfo
-from mapper.expressions import Attribute, Excluded, Expr, Outer
+from mapper.expressions import Attribute, Expr
 from mapper.relation import info
+from mapper.terms import Excluded, Outer
 from mapper.types import Codecs, Encoder
 
 __all__ = ["Binding", "RowBinder", "column_binding", "place_of"]

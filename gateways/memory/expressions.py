@@ -15,20 +15,9 @@ from gateways.memory.casts import cast, day_of, plain
 from gateways.memory.computing import Compute, Values, constant, getter
 from gateways.memory.scope import Scope, not_joined, outer_place
 from mapper.errors import QueryError, StatementError, Unsupported
-from mapper.expressions import (
-    Attribute,
-    Call,
-    Excluded,
-    Expr,
-    Fragment,
-    ListParameter,
-    Outer,
-    Parameter,
-    RowValue,
-    Slot,
-    Subquery,
-)
+from mapper.expressions import Attribute, Call, Expr, ListParameter, Parameter, RowValue, Slot, Subquery
 from mapper.functions import Aggregate, Window
+from mapper.terms import Excluded, Fragment, Outer
 from mapper.types import Json, List
 
 __all__ = ["compile_condition", "compile_expression", "conjuncts", "freezer", "row_of"]

@@ -13,9 +13,10 @@ from attrs import field, frozen
 
 from gateways.memory.computing import Compilation, Path
 from mapper.errors import NotJoined, QueryError
-from mapper.expressions import Attribute, Call, Excluded, Expr, Subquery
+from mapper.expressions import Attribute, Call, Expr, Subquery
 from mapper.relation import info
 from mapper.statements import Select
+from mapper.terms import Excluded
 
 __all__ = [
     "Scope",

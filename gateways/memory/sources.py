@@ -16,9 +16,10 @@ from gateways.memory.computing import Compute, Row, Subplan, Values
 from gateways.memory.expressions import compile_condition, compile_expression, conjuncts, freezer, row_of
 from gateways.memory.scope import Scope, SourceColumns, described, of_relation, of_select
 from mapper.errors import QueryError, Unsupported
-from mapper.expressions import Attribute, Call, Expr, Outer, Parameter, RowValue, Slot
+from mapper.expressions import Attribute, Call, Expr, Parameter, RowValue, Slot
 from mapper.relation import info
 from mapper.statements import FromRaw, FromRelation, FromSelect, FromValues, Join, Select, Source
+from mapper.terms import Outer
 
 __all__ = ["Produce", "compile_sources"]
 

@@ -17,10 +17,11 @@ from gateways.memory.scope import Scope, of_relation
 from gateways.memory.writing import Assign, Change, ConflictPlan
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
-from mapper.expressions import BOOLEAN, Call, Expr, Slot, Subquery, literal
+from mapper.expressions import BOOLEAN, Call, Expr, Slot, Subquery
 from mapper.operations import DeleteByKey, Insert, UpdateByKey, Upsert
 from mapper.relation import RelationInfo, info
 from mapper.statements import Conflict, Delete, DeleteRows, InsertRows, Update, UpdateRows
+from mapper.terms import literal
 from mapper.types import Codecs
 
 __all__ = ["ChangePlan", "InsertPlan", "RowsPlan", "change_of", "conflict_plan"]

@@ -15,10 +15,11 @@ from gateways.sql.templates import Template
 from mapper.assembly import walk
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError, Unsupported
-from mapper.expressions import Attribute, Call, Excluded, Expr, Fragment, Order, Outer, RowValue, Slot, Subquery
+from mapper.expressions import Attribute, Call, Expr, Order, RowValue, Slot, Subquery
 from mapper.functions import Aggregate, Frame, Window
 from mapper.placeholders import split_placeholders
 from mapper.statements import Select
+from mapper.terms import Excluded, Fragment, Outer
 from mapper.types import StorageType
 
 __all__ = ["Expressions", "Subselect"]

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 
 from mapper.errors import NotJoined, NotStored, QueryError
-from mapper.expressions import excluded, literal, outer
 from mapper.functions import now
 from mapper.select import select
+from mapper.terms import excluded, literal, outer
 from mapper.wrappers import Keyed
 from tests.changesets.blog import (
     Bare,

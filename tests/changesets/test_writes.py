@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from mapper.errors import ForeignKeyViolation, MissingRow, StaleRow, UniqueViolation, ValueNotStorable
-from mapper.expressions import excluded
 from mapper.select import select
+from mapper.terms import excluded
 from mapper.wrappers import Keyed, Timestamped, Versioned
 from tests.changesets.blog import (
     Blog,

@@ -15,10 +15,11 @@ from gateways.memory import MemoryGateway
 from mapper import functions as fn
 from mapper.columns import Column, KeyAction, column
 from mapper.errors import ConstraintViolation, StoreError
-from mapper.expressions import Expr, Order, literal
+from mapper.expressions import Expr, Order
 from mapper.functions import Frame
 from mapper.relation import Relation
 from mapper.select import select
+from mapper.terms import literal
 from tests.memory.shop import create, delete, insert, rows, run, update
 
 Both: TypeAlias = tuple[Expr[Any, Any], str]

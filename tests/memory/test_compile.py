@@ -11,10 +11,10 @@ from gateways.memory.compiler import MemoryCompiler
 from mapper import functions as fn
 from mapper.columns import Column, column
 from mapper.errors import NotJoined, QueryError, Unsupported, ValueNotStorable
-from mapper.expressions import literal, outer
 from mapper.operations import DeleteByKey, Evaluate, GetByKey, Insert, QuerySql, Scan, UpdateByKey, Upsert
 from mapper.relation import Relation
 from mapper.select import exists, optional, select
+from mapper.terms import literal, outer
 from tests.memory.shop import (
     Comments,
     Memberships,

@@ -8,11 +8,13 @@ import pytest
 
 from gateways.memory import MemoryGateway
 from mapper import functions as fn
+from mapper.deferred import Placeholder
 from mapper.errors import QueryError, StatementError, Unsupported
-from mapper.expressions import Call, Expr, Placeholder, RowValue, fragment, literal
+from mapper.expressions import Call, Expr, RowValue
 from mapper.prepared import prepared
 from mapper.query import Query
 from mapper.select import raw, select
+from mapper.terms import fragment, literal
 from tests.memory.shop import Everything, Posts, Users, insert, keys, rows, values
 
 NULL: Expr[Any, Any] = fn.nullif(literal(1), 1)
@@ -351,7 +353,7 @@ async def test_text_of_a_store_is_refused_before_anything_runs(gateway: MemoryGa
 
 
 async def test_excluded_outside_of_an_upsert_is_refused(gateway: MemoryGateway):
-    from mapper.expressions import excluded
+    from mapper.terms import excluded
 
     with pytest.raises(QueryError, match="on_conflict"):
         gateway.compile(select(Posts.id).where(excluded(Posts.title) == "x"))

@@ -10,12 +10,13 @@ from gateways.memory import MemoryGateway
 from mapper import functions as fn
 from mapper.assembly import Clause
 from mapper.errors import QueryError, StatementError
-from mapper.expressions import Expr, Slot, literal, outer
+from mapper.expressions import Expr, Slot
 from mapper.functions import rows_between
 from mapper.query import Query
 from mapper.relation import info
 from mapper.select import exists, optional, scalar, select
 from mapper.statements import FromRelation, FromSelect, FromValues, Join, Select
+from mapper.terms import literal, outer
 from tests.memory.shop import Chain, Comments, Memberships, Posts, Users, insert, rows
 
 CHAIN: Any = Chain

@@ -17,10 +17,10 @@ from mapper.errors import (
     UniqueViolation,
     ValueNotStorable,
 )
-from mapper.expressions import excluded, outer
 from mapper.operations import Result, UpdateByKey
 from mapper.relation import Relation
 from mapper.select import scalar, select
+from mapper.terms import excluded, outer
 from tests.memory.shop import (
     Accounts,
     Comments,

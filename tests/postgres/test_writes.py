@@ -9,12 +9,12 @@ from attrs import frozen
 from gateways.postgres import PostgresGateway
 from mapper.columns import Column, column
 from mapper.errors import MissingRow, StaleRow
-from mapper.expressions import excluded
 from mapper.gateway import OperationEvent
 from mapper.operations import Insert
 from mapper.relation import Relation
 from mapper.repository import Repository
 from mapper.select import select
+from mapper.terms import excluded
 from mapper.wrappers import Keyed, Versioned
 
 

@@ -13,13 +13,14 @@ from gateways.memory import MemoryGateway
 from mapper import functions as fn
 from mapper.columns import Column, column
 from mapper.errors import DeclarationError, QueryError
-from mapper.expressions import Call, Expr, Parameter, fragment, literal
+from mapper.expressions import Call, Expr, Parameter
 from mapper.prepared import prepared
 from mapper.query import Query
 from mapper.relation import Relation
 from mapper.repository import Repository
 from mapper.select import exists, optional, raw, scalar, select
 from mapper.statements import FromRelation
+from mapper.terms import fragment, literal
 
 
 @attrs.frozen

@@ -11,10 +11,10 @@ from gateways.sql import SqlCompiler
 from gateways.sqlite.codecs import SQLITE_CODECS
 from gateways.sqlite.dialect import SQLITE
 from mapper.columns import Check, Column, column
-from mapper.expressions import literal
 from mapper.relation import CommonTable, Relation, info
 from mapper.select import select
 from mapper.statements import CreateSchema, DeleteRows, InsertRows
+from mapper.terms import literal
 from tests.sql.blog import columns, database, run, with_common
 
 HOSTILE = [

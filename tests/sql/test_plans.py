@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateways.sql.plans import GENERATED, Plans
-from mapper.expressions import Placeholder
+from mapper.deferred import Placeholder
 from mapper.select import select
 from mapper.statements import InsertRows
 from tests.sql.blog import Posts, Users, columns, compiled, compiler

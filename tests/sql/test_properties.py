@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapper import functions as fn
-from mapper.expressions import Expr, literal
+from mapper.expressions import Expr
 from mapper.select import select
+from mapper.terms import literal
 from tests.sql.blog import Posts, compiled, database
 
 pytestmark = pytest.mark.feature("T17")

@@ -19,10 +19,10 @@ from gateways.sqlite.dialect import SQLITE
 from mapper import functions as fn
 from mapper.columns import Check, Column, Index, Unique, column
 from mapper.errors import QueryError, Unsupported
-from mapper.expressions import literal
 from mapper.relation import Relation
 from mapper.select import exists, select
 from mapper.statements import AddColumn, CreateSchema, DropSchema
+from mapper.terms import literal
 from mapper.types import Char, Numeric, Timestamp, Varchar
 from tests.sql.blog import COMPILER, Memberships, Posts, Users, columns, database
 

@@ -12,12 +12,13 @@ from gateways.sqlite.codecs import SQLITE_CODECS
 from gateways.sqlite.dialect import SQLITE
 from mapper import functions as fn
 from mapper.errors import NotJoined, QueryError, Unsupported
-from mapper.expressions import BOOLEAN, INTEGER, TEXT, Call, Parameter, Slot, fragment, literal, outer
+from mapper.expressions import BOOLEAN, INTEGER, TEXT, Call, Parameter, Slot
 from mapper.operations import OutputColumn, QuerySql
 from mapper.query import Query
 from mapper.relation import Relation, info
 from mapper.select import exists, optional, raw, scalar, select
 from mapper.statements import FromRelation, FromSelect, FromValues, Join, Select
+from mapper.terms import fragment, literal, outer
 from tests.sql.blog import Chain, Memberships, Post, Posts, Users, compiled, filled, run, with_common
 
 

@@ -13,11 +13,12 @@ from gateways.sqlite.codecs import SQLITE_CODECS
 from gateways.sqlite.dialect import SQLITE
 from mapper.columns import Column, column
 from mapper.errors import NotJoined, QueryError, Unsupported, ValueNotStorable
-from mapper.expressions import Expr, Parameter, excluded, outer
+from mapper.expressions import Expr, Parameter
 from mapper.operations import DeleteSql, Insert, UpdateSql, Upsert
 from mapper.relation import Relation, info
 from mapper.select import exists, scalar, select
 from mapper.statements import Conflict, Delete, DeleteRows, InsertRows, Update, UpdateRows
+from mapper.terms import excluded, outer
 from mapper.types import Integer, Numeric
 from tests.sql.blog import COMPILER, Membership, Memberships, Post, Posts, Secrets, User, Users, columns, filled
 

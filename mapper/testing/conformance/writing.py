@@ -15,9 +15,10 @@ from mapper.errors import (
     UniqueViolation,
     ValueNotStorable,
 )
-from mapper.expressions import Assignment, excluded
+from mapper.expressions import Assignment
 from mapper.gateway import Gateway
 from mapper.select import select
+from mapper.terms import excluded
 from mapper.testing.conformance.relations import (
     Account,
     Accounts,
