@@ -6,7 +6,7 @@ Options go in; a frozen description comes out once the relation's class is made.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, LiteralString, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, LiteralString, Never, TypeAlias, overload
 
 from attrs import field, frozen
 from typing_extensions import TypeVar
@@ -16,6 +16,7 @@ from mapper.types import StorageType
 
 if TYPE_CHECKING:
     from mapper.expressions import Attribute, Expr
+    from mapper.relation import CommonTable
 
 __all__ = ["Check", "Column", "ColumnInfo", "Index", "KeyAction", "Unique", "column"]
 
@@ -76,6 +77,8 @@ class Column(Generic[T]):
     def __init__(self, options: ColumnOptions) -> None:
         self.options = options
 
+    @overload
+    def __get__(self, instance: None, owner: "type[CommonTable]") -> "Attribute[T, Never]": ...
     @overload
     def __get__(self, instance: None, owner: type[R]) -> "Attribute[T, R]": ...
     @overload

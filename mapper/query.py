@@ -22,7 +22,7 @@ from mapper.gateway import Batches, Decode, Gateway
 from mapper.operations import Operation
 from mapper.pages import Cursor, Page, page_of
 from mapper.projection import ExprItem, ModelItem, Projection, Step
-from mapper.relation import RelationInfo, Stored, info
+from mapper.relation import CommonTable, RelationInfo, Stored, info
 from mapper.rows import Rows
 from mapper.statements import FromRaw, Select
 from mapper.stores import Stores
@@ -113,6 +113,78 @@ class Query(Subselect, Generic[T_co, R]):
     def left_join(self, relation: Stored[Any, Any, R2], on: Expr[bool, R | R2]) -> "Query[T_co, R | R2]":
         """As `join`, and keep rows without a match; what is selected of `relation` must then be `optional(...)`."""
         return self._joined("left", relation, on)
+
+    def right_join(self, relation: Stored[Any, Any, R2], on: Expr[bool, R | R2]) -> "Query[T_co, R | R2]":
+        """As `join`, and keep rows of `relation` without a match; what is selected of the others must be `optional(...)`."""
+        return self._joined("right", relation, on)
+
+    def full_join(self, relation: Stored[Any, Any, R2], on: Expr[bool, R | R2]) -> "Query[T_co, R | R2]":
+        """As `join`, and keep rows of either side without a match; what is selected must be `optional(...)`."""
+        return self._joined("full", relation, on)
+
+    def cross_join(self, relation: Stored[Any, Any, R2]) -> "Query[T_co, R | R2]":
+        """Pair each row with every row of `relation`."""
+        return self._joined("cross", relation, None)
+
+    def union(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
+        """Give the rows of both, equal ones once. What follows (`order_by`, `limit`) applies to the whole."""
+        return self._compounded("union", other)
+
+    def union_all(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
+        """Give the rows of both, equal ones as often as they come."""
+        return self._compounded("union_all", other)
+
+    def intersect(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
+        """Give the rows that both have, equal ones once."""
+        return self._compounded("intersect", other)
+
+    def intersect_all(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
+        """Give the rows that both have, equal ones as often as they come in both."""
+        return self._compounded("intersect_all", other)
+
+    def except_(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
+        """Give the rows that `other` does not have, equal ones once."""
+        return self._compounded("except", other)
+
+    def except_all(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
+        """Give the rows without those of `other`, each of which takes one equal row away."""
+        return self._compounded("except_all", other)
+
+    def with_(
+        self, relation: type[CommonTable], definition: "Query[Any, R2]", *, recursive: bool = False
+    ) -> "Query[T_co, R | R2]":
+        """
+        Give a common table the rows of `definition`, column by column; the query reads it as any relation.
+
+        Args:
+            relation: The class that names the columns.
+            definition: With `recursive`, a set operation whose right side reads the common table itself.
+            recursive: Whether it does.
+
+        Raises:
+            QueryError: The definition has another number of columns than the common table.
+        """
+        described = info(relation)
+        names, _ = definition._projection.outputs()
+        if len(names) != len(described.columns):
+            raise QueryError(
+                f"{relation.__name__} has {len(described.columns)} columns, and its definition gives {len(names)}",
+                hint="select a value for each of its columns, in their order",
+            )
+        clause = Clause("with", (), (described.relation, definition, recursive))
+        shape = f"|with{' recursive' if recursive else ''} {described.token} as ({definition.key})"
+        return _grown(self, clause, shape, definition.parameters)
+
+    def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
+        """
+        Lock the rows until the transaction ends. Other writers wait, unless they say `nowait`, which fails, or
+        `skip_locked`, which leaves them out. Refused by gateways without row locks.
+        """
+        return self._locked("update", nowait, skip_locked)
+
+    def for_share(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
+        """Lock the rows against writers until the transaction ends; see `for_update`."""
+        return self._locked("share", nowait, skip_locked)
 
     def find(self, key: object) -> "One[T_co, R]":
         """
@@ -309,9 +381,29 @@ class Query(Subselect, Generic[T_co, R]):
 
     def _joined(self, kind: str, relation: Any, on: Any) -> "Query[Any, Any]":
         described = info(relation)
+        if on is None:
+            return _grown(self, Clause("join", (), (kind, described.relation)), f"|{kind} join {described.token}", ())
         condition = _condition(on)
         clause = Clause("join", (condition,), (kind, described.relation))
         return _grown(self, clause, f"|{kind} join {described.token} on {condition.key}", condition.parameters)
+
+    def _compounded(self, operator: str, other: Any) -> "Query[Any, Any]":
+        if not isinstance(other, Query):
+            raise QueryError(f"{operator} takes a query, not {other!r}")
+        ours, theirs = len(self._projection.outputs()[0]), len(other._projection.outputs()[0])
+        if ours != theirs:
+            raise QueryError(
+                f"{operator} of queries of {ours} and {theirs} columns",
+                hint="select as many columns in both, in one order",
+            )
+        clause = Clause("compound", (), (operator, other))
+        return _grown(self, clause, f"|{operator} ({other.key})", other.parameters)
+
+    def _locked(self, strength: str, nowait: bool, skip_locked: bool) -> Self:
+        if nowait and skip_locked:
+            raise QueryError("a lock is nowait or skip_locked, not both", hint="give one of them")
+        lock = strength + (" nowait" if nowait else " skip_locked" if skip_locked else "")
+        return self._extended(Clause("lock", payload=lock), f"|lock {lock}", ())
 
     def _derived(self, kind: str, values: tuple[Expr[Any, Any], ...], item: Expr[S, Any]) -> "Query[S, R]":
         """Return another query over the rows of this one, whose rows are `item` alone."""

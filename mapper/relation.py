@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, Final, Generic, LiteralString, Protocol, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Generic, LiteralString, Never, Protocol, Self, get_args, get_origin
 
 from attrs import field, fields_dict, frozen
 from typing_extensions import TypeVar
@@ -243,6 +243,11 @@ class CommonTable:
         frame = sys._getframe(1)
         keywords = _Keywords(name, None, (), (), None)
         _become_relation(cls, keywords, frame.f_locals if frame.f_locals is not frame.f_globals else {}, common=True)
+
+    @classmethod
+    def _source(cls) -> Source[Never, Never, Never]:
+        """For type checkers: it can be read, and asks nothing of the repository."""
+        return Source()
 
 
 @frozen

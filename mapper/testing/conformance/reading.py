@@ -5,12 +5,15 @@ Reading: what the terminals give, in what order, and what becomes of the connect
 from attrs import frozen
 
 from mapper import functions as fn
-from mapper.errors import InvalidCursor, ManyRows, NoRow, NotStored, QueryError
+from mapper.columns import Column
+from mapper.errors import InvalidCursor, ManyRows, NoRow, NotStored, QueryError, Unsupported
 from mapper.expressions import Order
 from mapper.gateway import Gateway
 from mapper.prepared import prepared
 from mapper.query import Query
+from mapper.relation import CommonTable
 from mapper.select import optional, select
+from mapper.terms import literal
 from mapper.testing.conformance.relations import (
     Blog,
     Comment,
@@ -23,6 +26,8 @@ from mapper.testing.conformance.relations import (
     Suite,
     Tag,
     Tags,
+    User,
+    Users,
     blog,
     refused,
     write_posts,
@@ -344,3 +349,95 @@ async def _(gateway: Gateway) -> None:
         error = await refused(NotStored, query.all(repository))  # type: ignore[arg-type]  # wrong on purpose
         assert error.relation is Places
         await refused(NotStored, query.count(repository))  # type: ignore[arg-type]  # wrong on purpose
+
+
+class Thread(CommonTable, name="conformance_thread"):
+    """A comment and all that answer it, by depth."""
+
+    id: Column[int]
+    depth: Column[int]
+
+
+@SUITE.case("set operations keep what they say, and the order applies to the whole")
+async def _(gateway: Gateway) -> None:
+    async with blog(gateway) as repository:
+        await write_posts(repository, 6)
+        low = select(Posts.visits).where(Posts.visits <= 30)
+        high = select(Posts.visits).where(Posts.visits >= 20)
+        if not gateway.capabilities.relational:
+            await refused(Unsupported, low.union(high).all(repository))
+            return
+        assert await low.union(high).order_by(Posts.visits).all(repository) == [0, 10, 20, 30, 40, 50]
+        assert await low.union(high).order_by(Posts.visits.desc()).limit(2).all(repository) == [50, 40]
+        assert sorted(await low.union_all(high).all(repository)) == [0, 10, 20, 20, 30, 30, 40, 50]
+        assert sorted(await low.intersect(high).all(repository)) == [20, 30]
+        assert sorted(await low.except_(high).all(repository)) == [0, 10]
+        assert sorted(await low.union_all(low).intersect_all(low).all(repository)) == [0, 10, 20, 30]
+        assert sorted(await low.union_all(low).except_all(low).all(repository)) == [0, 10, 20, 30]
+        assert await low.union(high).count(repository) == 6
+        assert await low.limit(1).union_all(high.limit(1)).count(repository) == 2
+
+
+@SUITE.case("a common table may refer to itself")
+async def _(gateway: Gateway) -> None:
+    async with blog(gateway) as repository:
+        changes = Blog.change()
+        comments = changes.inserts(Comments)
+        post = Comments.post_id.to(changes.inserts(Posts).push(Post("p")))
+        first = comments.push(Comment("first"), post)
+        second = comments.push(Comment("second"), post, Comments.parent_id.to(first))
+        comments.push(Comment("third"), post, Comments.parent_id.to(second))
+        comments.push(Comment("other"), post)
+        await changes.commit(repository)
+        start = select(Comments.id, literal(0)).where(Comments.text == "first")
+        answers = select(Comments.id, Thread.depth + 1).from_(Comments).join(Thread, on=Comments.parent_id == Thread.id)
+        thread = (
+            select(Comments.text, Thread.depth)
+            .from_(Comments)
+            .join(Thread, on=Comments.id == Thread.id)
+            .with_(Thread, start.union_all(answers), recursive=True)
+            .order_by(Thread.depth)
+        )
+        if gateway.capabilities.recursive_ctes:
+            assert await thread.all(repository) == [("first", 0), ("second", 1), ("third", 2)]
+        else:
+            await refused(Unsupported, thread.all(repository))
+
+
+@SUITE.case("joins of every kind keep the rows that they say, and an alias joins a relation with itself")
+async def _(gateway: Gateway) -> None:
+    async with blog(gateway) as repository:
+        changes = Blog.change()
+        ada, _bob = changes.inserts(Users).extend([User("Ada"), User("Bob")])
+        changes.inserts(Posts).push(Post("by Ada"), Posts.author_id.to(ada))
+        changes.inserts(Posts).push(Post("by nobody"))
+        await changes.commit(repository)
+        on = Posts.author_id == Users.id
+        title, name = optional(Posts.title), optional(Users.name)
+        assert await select(Posts.title, Users.name).join(Users, on=on).all(repository) == [("by Ada", "Ada")]
+        left = select(Posts.title, name).left_join(Users, on=on).order_by(Posts.title)
+        assert await left.all(repository) == [("by Ada", "Ada"), ("by nobody", None)]
+        right = select(title, Users.name).right_join(Users, on=on).order_by(Users.name)
+        full = select(title, name).full_join(Users, on=on)
+        if gateway.capabilities.right_join:
+            assert await right.all(repository) == [("by Ada", "Ada"), (None, "Bob")]
+            assert len(await full.all(repository)) == 3
+        else:
+            await refused(Unsupported, right.all(repository))
+        assert await select(fn.count()).from_(Posts).cross_join(Users).one(repository) == 4
+        other = Posts.named("other")
+        pairs = select(Posts.title, other.title).join(other, on=Posts.title < other.title)
+        assert await pairs.all(repository) == [("by Ada", "by nobody")]
+
+
+@SUITE.case("row locks are taken where the store has them, and refused elsewhere")
+async def _(gateway: Gateway) -> None:
+    async with blog(gateway) as repository:
+        await write_posts(repository, 2)
+        query = select(Posts.visits).where(Posts.visits == 10).for_update()
+        if gateway.capabilities.row_locks:
+            async with repository.transaction() as tx:
+                assert await query.all(tx) == [10]
+        else:
+            error = await refused(Unsupported, query.all(repository))
+            assert error.capability == "row_locks"
