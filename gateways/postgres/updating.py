@@ -11,9 +11,9 @@ from gateways.postgres.bulk import Bulk, transposed, written_together
 from gateways.postgres.codecs import POSTGRES_CODECS
 from gateways.postgres.session import Session
 from gateways.postgres.transactions import atomic
+from gateways.sql.refusals import key_values, unchanged_row
 from mapper.errors import MissingRow, StaleRow
 from mapper.operations import DeleteSql, Result, UpdateSql
-from mapper.relation import info
 
 __all__ = ["affected", "write_each"]
 
@@ -72,30 +72,6 @@ async def _write_together(session: Session, operation: UpdateSql | DeleteSql, bu
 
 
 async def _refusal(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> StaleRow | MissingRow:
-    described = info(operation.relation)
-    values = tuple(row[operation.key_at]) if operation.key_at is not None else ()
-    decoded = tuple(
-        [_decoded(column.type, value) for column, value in zip(described.primary_key, values, strict=False)]
-    )
-    key = decoded[0] if len(decoded) == 1 else decoded
-    name = f"row {key!r} of {described.original.__name__}"
-    if operation.probe is not None and await session.driver.fetch(operation.probe, *values):
-        return StaleRow(
-            f"{name} has been written since it was read",
-            relation=described.original,
-            row_key=key,
-            operation=operation,
-            hint="read it again, and repeat the change on what it is now",
-        )
-    return MissingRow(
-        f"{name} does not exist",
-        relation=described.original,
-        row_key=key,
-        operation=operation,
-        hint="it may have been deleted",
-    )
-
-
-def _decoded(type_: Any, value: Any) -> Any:
-    decode = POSTGRES_CODECS.decoder(type_)
-    return value if decode is None else decode(value)
+    probe = operation.probe
+    found = probe is not None and bool(await session.driver.fetch(probe, *key_values(operation, row)))
+    return unchanged_row(operation, row, POSTGRES_CODECS, is_there=found)

@@ -6,6 +6,7 @@ imported here, so this module is imported at the first connection and not before
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -59,12 +60,11 @@ class Worker:
         driver = aiosqlite.connect(":memory:", factory=opening, check_same_thread=False)
         # A thread must not keep a process alive that forgot to close its gateway. aiosqlite has no option for it.
         driver._thread.daemon = True
-        connecting = asyncio.ensure_future(_connected(driver))
-        cancelled = await _outlast(connecting) or await _outlast(opening.finished)
-        if connecting.cancelled():
-            # The loop is ending and has cancelled every task. aiosqlite has stopped its thread, and has no connection.
-            opening.close()
-            raise cancelled or asyncio.CancelledError
+        # Awaited by hand: a task for it could be cancelled by itself when the loop ends, and would lose the connection.
+        steps = driver.__await__()
+        cancelled = await _outlast(next(steps))
+        with contextlib.suppress(StopIteration):
+            next(steps)
         if opening.session is not None and cancelled is None:
             return cls(driver, opening.session, opening.thread)
         await _outlast(driver.stop())
@@ -154,42 +154,22 @@ class _Opening:
 
     def __init__(self, location: Location) -> None:
         self._location: Location | None = location
-        self._loop = asyncio.get_running_loop()
-        self.finished: asyncio.Future[None] = self._loop.create_future()
         self.thread = threading.current_thread()
         self.session: Session | None = None
         self.error: BaseException | None = None
 
     def __call__(self, *_: object, **__: object) -> sqlite3.Connection:
         self.thread = threading.current_thread()
-        try:
-            return self._open()
-        except BaseException as error:
-            self.error = error
-            return sqlite3.Connection(":memory:", check_same_thread=False)
-        finally:
-            call_soon(self._loop, self._finish)
-
-    def _open(self) -> sqlite3.Connection:
         # The driver keeps this object, which must not keep the file behind `:memory:`.
         location, self._location = self._location, None
         assert location is not None
-        raw, failures = location.connect()
+        try:
+            raw, failures = location.connect()
+        except BaseException as error:
+            self.error = error
+            return sqlite3.Connection(":memory:", check_same_thread=False)
         self.session = Session(raw, failures, location.busy_seconds, location.read_only)
         return raw
-
-    def _finish(self) -> None:
-        if not self.finished.done():
-            self.finished.set_result(None)
-
-    def close(self) -> None:
-        """Close what was opened."""
-        if self.session is not None:
-            self.session.raw.close()
-
-
-async def _connected(driver: aiosqlite.Connection) -> aiosqlite.Connection:
-    return await driver
 
 
 async def _outlast(future: "asyncio.Future[Any] | None") -> asyncio.CancelledError | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from gateways.sql.refusals import key_values, unchanged_row
 from gateways.sqlite.codecs import SQLITE_CODECS
 from gateways.sqlite.session import Session
 from gateways.sqlite.violations import quoted, table_of
@@ -212,28 +213,6 @@ def _write_singly(session: Session, operation: UpdateSql | DeleteSql, rows: Sequ
 
 
 def _refusal(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> StaleRow | MissingRow:
-    described = info(operation.relation)
-    values = tuple(row[operation.key_at]) if operation.key_at is not None else ()
-    decoded = tuple([_decoded(column, value) for column, value in zip(described.primary_key, values, strict=False)])
-    key = decoded[0] if len(decoded) == 1 else decoded
-    name = f"row {key!r} of {described.original.__name__}"
-    if operation.probe is not None and session.query(operation.probe, values):
-        return StaleRow(
-            f"{name} has been written since it was read",
-            relation=described.original,
-            row_key=key,
-            operation=operation,
-            hint="read it again, and repeat the change on what it is now",
-        )
-    return MissingRow(
-        f"{name} does not exist",
-        relation=described.original,
-        row_key=key,
-        operation=operation,
-        hint="it may have been deleted",
-    )
-
-
-def _decoded(column: ColumnInfo, value: Any) -> Any:
-    decode = SQLITE_CODECS.decoder(column.type)
-    return value if decode is None else decode(value)
+    probe = operation.probe
+    found = probe is not None and bool(session.query(probe, key_values(operation, row)))
+    return unchanged_row(operation, row, SQLITE_CODECS, is_there=found)

@@ -63,7 +63,7 @@ def program(*operations: Operation) -> Program[list[Result]]:
 
 async def count(gateway: SQLiteGateway, name: str | None = None) -> int:
     """How many items there are."""
-    rows = await gateway.fetch(query("SELECT count(*) FROM items WHERE ?1 IS NULL OR name = ?1", name), plain)
+    rows = await gateway.fetch(query("SELECT count(*) FROM items WHERE ? IS NULL OR name = ?", name, name), plain)
     return int(rows[0])
 
 

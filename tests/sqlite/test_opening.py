@@ -233,10 +233,10 @@ async def test_memory_goes_with_its_gateway():
     assert not file.parent.exists()
 
 
-@pytest.mark.parametrize("end", ["", "os._exit(0) if os.fork() == 0 else os.wait()"])
+@pytest.mark.parametrize("end", ["", "sys.exit(0) if os.fork() == 0 else os.wait()"])
 def test_memory_goes_with_its_process(end: str):
     text = f"""
-import asyncio, os
+import asyncio, os, sys
 from gateways.sqlite import SQLiteGateway
 from mapper.operations import RawSql
 
@@ -248,7 +248,9 @@ async def main():
 asyncio.run(main())
 {end}
 """
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", text], capture_output=True, text=True, check=True, timeout=20
+    )
     assert (done.stderr, Path(done.stdout.strip()).parent.exists()) == ("", False)
 
 

@@ -15,7 +15,7 @@ from tests.sqlite.conftest import COMMIT, START, at_rest, count, drained, insert
 
 @pytest.mark.parametrize("size", [0, 1, 49, 50, 51, 300, 301, 799, 800, 801, 5000])
 async def test_stream_gives_every_row_in_order(gateway: SQLiteGateway, size: int):
-    stream = await gateway.stream(query(f"SELECT * FROM ({numbers(1).sql}) WHERE ?1 > 0", size), plain)
+    stream = await gateway.stream(query(f"SELECT * FROM ({numbers(1).sql}) WHERE ? > 0", size, size), plain)
     assert await drained(stream) == list(range(1, size + 1))
     assert await stream.next() is None
     assert at_rest(gateway)
@@ -23,7 +23,7 @@ async def test_stream_gives_every_row_in_order(gateway: SQLiteGateway, size: int
 
 @pytest.mark.parametrize(("size", "in_use"), [(0, 0), (50, 0), (51, 1)])
 async def test_result_of_one_batch_has_given_its_connection_back(gateway: SQLiteGateway, size: int, in_use: int):
-    stream = await gateway.stream(query(f"SELECT * FROM ({numbers(1).sql}) WHERE ?1 > 0", size), plain)
+    stream = await gateway.stream(query(f"SELECT * FROM ({numbers(1).sql}) WHERE ? > 0", size, size), plain)
     assert gateway.statistics().in_use == in_use
     await stream.aclose()
 
