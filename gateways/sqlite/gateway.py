@@ -226,10 +226,15 @@ class SQLiteGateway(Gateway):
 
         The gateway connects again at its next use; `:memory:` is empty then.
         """
-        if self._inline is not None:
-            # Before the others: the last one to be closed clears the log away, which this one cannot.
-            self._inline.close()
-        await self._pool.aclose()
+        if self._inline is None:
+            await self._pool.aclose()
+            return
+        # It is closed before the others: the last one to be closed clears the log away, which this one cannot.
+        self._inline.close()
+        try:
+            await self._pool.aclose()
+        finally:
+            self._inline.reopen()
 
 
 def _require(condition: bool, message: str) -> None:

@@ -83,6 +83,7 @@ class InlineReads:
         self._process = os.getpid()
         self._inherited: list[sqlite3.Cursor] = []
         self._spell = 0.0
+        self._closed = False
 
     # On the loop
 
@@ -98,6 +99,7 @@ class InlineReads:
             self._closing = None
             self._inherited.append(self._cursor)
             self.close()
+            self.reopen()
 
     def read(
         self, operation: QuerySql, decode: Decode[T], trace: Trace | None, loop: asyncio.AbstractEventLoop
@@ -136,12 +138,18 @@ class InlineReads:
         self._spell = 0.0
 
     def close(self) -> None:
-        """Close the connection. The next query that is learned opens another."""
+        """Close the connection, and open no other before `reopen`."""
         with self._lock:
+            self._closed = True
             closing, self._closing, self._cursor = self._closing, None, None
             self._standing.clear()
         if closing is not None:
             closing()
+
+    def reopen(self) -> None:
+        """Learn again."""
+        self._standing.clear()
+        self._closed = False
 
     # In a connection's thread
 
@@ -153,13 +161,15 @@ class InlineReads:
             if len(self._standing) >= _QUERIES:
                 self._standing.clear()
             self._standing[operation.sql] = standing + 1
-        elif standing == _SIGHTS:
+        elif standing == _SIGHTS and not self._closed:
             short = _is_short(operation, session) and self._open()
             self._standing[operation.sql] = _READY if short else _NEVER
         return objects
 
     def _open(self) -> bool:
         with self._lock:
+            if self._closed:
+                return False
             if self._cursor is None:
                 try:
                     connection = self._location.connect_inline()

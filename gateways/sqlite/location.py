@@ -12,7 +12,6 @@ import tempfile
 import weakref
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from gateways.sqlite.errors import translate
 from gateways.sqlite.functions import Failures, register
@@ -102,7 +101,7 @@ class Location:
         # As a URI, in which every character of the path stands for itself.
         mode = "ro" if read_only else "rwc"
         return sqlite3.connect(
-            f"file://{quote(os.fsencode(self._path))}?mode={mode}",
+            f"{Path(self._path).as_uri()}?mode={mode}",
             uri=True,
             timeout=busy_seconds,
             isolation_level=None,

@@ -14,9 +14,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import define
-
 from gateways.sqlite.calling import call_soon
+from gateways.sqlite.lines import Line, Waiter
 from gateways.sqlite.location import Location
 from mapper.errors import PoolTimeout, WrongLoop
 from mapper.gateway import PoolStatistics
@@ -28,51 +27,6 @@ __all__ = ["Pool"]
 
 _GRACE: Final = 2.0  # seconds that what runs may go on when the gateway is closed
 _HURRY: Final = 0.05  # seconds between two interrupts after that: one between two statements is lost
-
-
-@define(eq=False)
-class _Waiter:
-    """
-    A caller in line.
-
-    Attributes:
-        number: Of its turn.
-        own: A connection that it has, so that it waits for the write lock alone.
-        counted: It is one caller, and not many that are counted elsewhere.
-    """
-
-    future: "asyncio.Future[Worker]"
-    number: int
-    write: bool
-    own: "Worker | None"
-    counted: bool
-
-
-class _Line:
-    """Callers that wait for the same, first come first served."""
-
-    __slots__ = ("_waiters",)
-
-    def __init__(self) -> None:
-        self._waiters: deque[_Waiter] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._waiters)
-
-    def add(self, waiter: _Waiter) -> None:
-        """Let a caller wait."""
-        self._waiters.append(waiter)
-
-    def first(self) -> _Waiter | None:
-        """Return who is next. Those who have given up are forgotten here, when their turn comes."""
-        waiters = self._waiters
-        while waiters and waiters[0].future.done():
-            waiters.popleft()
-        return waiters[0] if waiters else None
-
-    def waiting(self) -> list[_Waiter]:
-        """Return who waits."""
-        return [each for each in self._waiters if not each.future.done()]
 
 
 class Pool:
@@ -100,7 +54,8 @@ class Pool:
         self._process = os.getpid()
         self._thread = 0
         self._inherited: list[Worker] = []
-        self._readers, self._writers, self._lockers = _Line(), _Line(), _Line()
+        self._leaving: list[Worker] = []
+        self._readers, self._writers, self._lockers = Line(), Line(), Line()
         self._dispatching = self._again = False
         self._begin()
 
@@ -154,7 +109,7 @@ class Pool:
             self._inherited.extend(workers)
         for worker in () if forked else workers:
             worker.end_soon()
-        self._readers, self._writers, self._lockers = _Line(), _Line(), _Line()
+        self._readers, self._writers, self._lockers = Line(), Line(), Line()
         self._loop, self._process, self._thread = loop, os.getpid(), threading.get_ident()
         self.epoch += 1
 
@@ -220,7 +175,7 @@ class Pool:
             CannotConnect, StoreCorrupt, LockTimeout: A new one could not be opened.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(loop.create_future(), next(self._turns), write, own, counted)
+        waiter = Waiter(loop.create_future(), next(self._turns), write, own, counted)
         (self._lockers if own is not None else self._writers if write else self._readers).add(waiter)
         timer = loop.call_later(self.timeout, self._expire, waiter)
         waiter.future.add_done_callback(lambda _: timer.cancel())
@@ -247,7 +202,7 @@ class Pool:
                     self.unlock(own)
             raise
 
-    def _expire(self, waiter: _Waiter) -> None:
+    def _expire(self, waiter: Waiter) -> None:
         if not waiter.future.done():
             waiter.future.set_exception(self.timed_out(waiter.write))
 
@@ -295,6 +250,7 @@ class Pool:
 
     def _discard(self, worker: "Worker") -> None:
         worker.end_soon()
+        self._leaving = [each for each in (*self._leaving, worker) if each.alive()]
         if worker in self._workers:
             self._workers.remove(worker)
         if worker is self._last_writer:
@@ -320,7 +276,7 @@ class Pool:
         finally:
             self._dispatching = False
 
-    def _servable(self) -> _Waiter | None:
+    def _servable(self) -> Waiter | None:
         """Return who asked first of those who can be served now."""
         reader = self._readers.first() if self._idle else None
         writer = self._writers.first() if self._idle and self._writer is None else None
@@ -329,7 +285,7 @@ class Pool:
             (each for each in (reader, writer, locker) if each is not None), key=lambda each: each.number, default=None
         )
 
-    def _grant(self, waiter: _Waiter) -> None:
+    def _grant(self, waiter: Waiter) -> None:
         if waiter.own is not None:
             self._writer = self._last_writer = worker = waiter.own
         elif waiter.write:
@@ -392,18 +348,23 @@ class Pool:
             return
         self.bind()
         opening, workers = tuple(self._opening), self._forget()
-        # All are told before anything is awaited, so that they end even where the waiting is cancelled.
-        ends = [stopped for each in workers if (stopped := each.stop()) is not None]
         try:
-            await _ended(workers, (*ends, *opening))
+            # The last one alone: whoever is the only one left clears the log away, and two at once both are not.
+            await _ended(workers[1:], opening)
+            while any(each.alive() for each in self._leaving):  # noqa: ASYNC110 (the end of a thread has no event)
+                await asyncio.sleep(_HURRY / 10)
+            await _ended(workers[:1])
         finally:
+            for worker in workers:
+                worker.end_soon()
             self._location.forget()
             self._dispatch()
 
 
-async def _ended(workers: "list[Worker]", ends: "Sequence[asyncio.Future[Any]]") -> None:
-    """Wait until connections are closed: for a while for what runs on them, then they are told to hurry."""
-    pending, patience = set(ends), _GRACE
+async def _ended(workers: "Sequence[Worker]", others: "Sequence[asyncio.Future[Any]]" = ()) -> None:
+    """Close connections and wait for it: for a while for what runs on them, then they are told to hurry."""
+    ends = [stopped for each in workers if (stopped := each.stop()) is not None]
+    pending, patience = {*ends, *others}, _GRACE
     while pending:
         _, pending = await asyncio.wait(pending, timeout=patience)
         patience = _HURRY

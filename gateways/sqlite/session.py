@@ -136,6 +136,18 @@ class Session:
         while self.streams:
             self.streams.pop().close()
 
+    def finish(self) -> None:
+        """
+        Leave nothing behind, before the connection is closed.
+
+        An interrupt that came too late is remembered until the next statement, and would keep SQLite from clearing its
+        log away. An open cursor would keep the connection.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self.close_streams()
+            self._cursor.execute("SELECT 1").fetchall()
+            self._cursor.close()
+
     def _run(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
         try:
             return self._cursor.execute(sql, parameters)

@@ -116,14 +116,20 @@ class Worker:
         if self.ended:
             return None
         self.ended = True
+        self.post(self.session.finish)
         return self.driver.stop()
 
     def end_soon(self) -> None:
         """Close the connection behind what is queued, without a loop and without waiting. Twice is a no-op."""
         if not self.ended:
             self.ended = True
+            self.post(self.session.finish)
             # In its thread there is no loop, so that aiosqlite makes no future which nobody would await.
             self.post(self.driver.stop)
+
+    def alive(self) -> bool:
+        """Tell whether the thread has not ended."""
+        return self._thread.is_alive()
 
     def join(self) -> None:
         """Wait for the moment that a thread takes to end, once its connection is closed."""

@@ -1,5 +1,6 @@
 """Gateways on real files, and operations written by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,15 @@ def at_rest(gateway: SQLiteGateway) -> bool:
     """Whether nobody uses or waits for a connection."""
     counts = gateway.statistics()
     return (counts.in_use, counts.waiting) == (0, 0) and counts.size == counts.idle <= counts.limit
+
+
+async def comes_to_rest(gateway: SQLiteGateway) -> bool:
+    """Whether nobody does so in a moment: a thread that was called to help may find that all is done."""
+    for _ in range(200):
+        if at_rest(gateway):
+            return True
+        await asyncio.sleep(0.005)
+    return False
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from tests.sqlite.conftest import (
     START,
     Make,
     at_rest,
+    comes_to_rest,
     count,
     drained,
     insert,
@@ -24,6 +25,8 @@ from tests.sqlite.conftest import (
     plain,
     program,
 )
+
+pytestmark = pytest.mark.feature("T26")
 
 SLOW_WRITE = RawSql(f"INSERT INTO items (name) {SLOW.sql.replace('SELECT x FROM n', 'SELECT x FROM n')}", (10**12,))
 
@@ -238,7 +241,7 @@ async def test_two_hundred_cancellations_at_random_points(make: Make):
 
     for begin in range(0, 200, 10):
         await asyncio.gather(*[one(number) for number in range(begin, begin + 10)])
-    assert at_rest(gateway)
+    assert await comes_to_rest(gateway)
     names = [name.split()[0] for name in await gateway.fetch(QuerySql("SELECT name FROM items", ()), plain)]
     assert {names.count(each) for each in set(names)} <= {2}
     await gateway.execute(insert("x"))

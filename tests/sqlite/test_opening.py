@@ -171,6 +171,7 @@ async def test_read_only_gateway_refuses_every_write(reader: SQLiteGateway, gate
     assert await count(gateway) == 1
 
 
+@pytest.mark.feature("T26")
 async def test_read_only_transaction_refuses_writes_and_shows_one_moment(gateway: SQLiteGateway):
     async with gateway.connection() as connection:
         await connection.execute(Transaction("start", read_only=True))

@@ -14,6 +14,7 @@ from tests.sqlite.conftest import (
     START,
     Make,
     at_rest,
+    comes_to_rest,
     count,
     drained,
     insert,
@@ -51,7 +52,7 @@ async def test_fifty_tasks_of_all_kinds_at_once(gateway: SQLiteGateway):
 
     await asyncio.gather(*[work(number) for number in range(50)])
     assert await count(gateway) == 200
-    assert at_rest(gateway)
+    assert await comes_to_rest(gateway)
     assert gateway.statistics().size <= 5
 
 
@@ -156,7 +157,7 @@ async def test_long_read_does_not_hold_up_short_ones(gateway: SQLiteGateway):
     long.cancel()
     with pytest.raises(asyncio.CancelledError):
         await long
-    assert at_rest(gateway)
+    assert await comes_to_rest(gateway)
 
 
 async def test_reads_queued_behind_the_last_connection_time_out(small: SQLiteGateway):

@@ -12,6 +12,8 @@ from mapper.errors import QueryError, StatementError
 from mapper.operations import RawSql
 from tests.sqlite.conftest import COMMIT, START, at_rest, count, drained, insert, numbers, plain, query
 
+pytestmark = pytest.mark.feature("N7")
+
 
 @pytest.mark.parametrize("size", [0, 1, 49, 50, 51, 300, 301, 799, 800, 801, 5000])
 async def test_stream_gives_every_row_in_order(gateway: SQLiteGateway, size: int):
