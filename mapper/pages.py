@@ -18,13 +18,14 @@ import msgspec
 from attrs import frozen
 from typing_extensions import TypeVar
 
-from mapper import types
-from mapper.assembly import Clause
+from mapper.assembly import Clause, walk
+from mapper.combining import combined
 from mapper.errors import InvalidCursor, QueryError, UnorderedPages
 from mapper.expressions import INTEGER, Attribute, Expr, Order, Parameter
-from mapper.projection import ExprItem, Projection, decoder
+from mapper.portable import portable, restored
 from mapper.relation import RelationInfo
 from mapper.stores import Stores
+from mapper.terms import SetReturning
 
 if TYPE_CHECKING:
     from mapper.query import Query
@@ -81,35 +82,24 @@ async def page_of(
     given = before if backward else after
     place = None if given is None else _decoded(given, terms)
     paged = _page_query(query, terms, place, size, backward=backward)
-    gateway = repository._executor.gateway
-    operation = gateway.compile(paged)
-    if not operation.reads <= repository._relations:
-        repository._require(operation.reads)
-    rows = await repository._executor.fetch(operation, decoder(paged._projection, (), gateway.codecs))
+    plan = combined(paged, repository, [(each.expression,) for each in terms])
+    rows = await repository._executor.fetch(plan.operation, plan.decode)
     more, rows = len(rows) > size, rows[:size]
     if backward:
         rows.reverse()
-    return _page(query, rows, terms, more=more, backward=backward, began=given is None)
+    items: list[T] = await plan.grow(rows, repository._executor)
+    return _page(items, rows, terms, more=more, backward=backward, began=given is None)
 
 
 def _page(
-    query: "Query[T, Any]", rows: list[Any], terms: Sequence[Order[Any]], *, more: bool, backward: bool, began: bool
+    items: list[T], rows: list[Any], terms: Sequence[Order[Any]], *, more: bool, backward: bool, began: bool
 ) -> Page[T]:
     if not rows:
         return Page([], None, None)
     last, first = _encoded(rows[-1], terms), _encoded(rows[0], terms)
     if backward:
-        return Page(_items(query, rows, terms), last, first if more else None)
-    return Page(_items(query, rows, terms), last if more else None, None if began else first)
-
-
-def _items(query: "Query[T, Any]", rows: list[Any], terms: Sequence[Order[Any]]) -> list[T]:
-    """Take the order's values off the rows and run the query's own functions over them."""
-    kept = len(query._projection.items)
-    heads = [row[0] for row in rows] if query._projection.single else [row[:kept] for row in rows]
-    for kind, build in query._steps:
-        heads = [build(*row) for row in heads] if kind == "into" else [build(row) for row in heads]
-    return heads
+        return Page(items, last, first if more else None)
+    return Page(items, last if more else None, None if began else first)
 
 
 def _check(query: "Query[Any, Any]", size: int, after: object, before: object) -> None:
@@ -122,11 +112,16 @@ def _check(query: "Query[Any, Any]", size: int, after: object, before: object) -
             raise QueryError(
                 f"pages of a query with {each}", hint=f"take {each}(...) away: size= says how long a page is"
             )
-    if query._has("group_by", "distinct", "compound"):
+    if query._has("group_by", "distinct", "distinct_on", "compound") or _makes_rows(query):
         raise QueryError(
-            "pages of a query with groups, distinct rows or set operations",
+            "pages of a query with groups, distinct rows, set operations or a function that gives rows",
             hint="read them as a stream: async for row in query.execute(…)",
         )
+
+
+def _makes_rows(query: "Query[Any, Any]") -> bool:
+    """Whether one row of the source becomes several, which its key does not tell apart."""
+    return any(isinstance(each, SetReturning) for item in query._projection.outputs()[0] for each in walk(item))
 
 
 def _terms(query: "Query[Any, Any]") -> tuple[Order[Any], ...]:
@@ -159,7 +154,7 @@ def _is_unique(expression: Expr[Any, Any], described: RelationInfo) -> bool:
 def _page_query(
     query: "Query[Any, Any]", terms: Sequence[Order[Any]], place: Sequence[Any] | None, size: int, *, backward: bool
 ) -> "Query[Any, Any]":
-    paged = _with_hidden(query, terms)
+    paged = query
     if place is not None:
         paged = paged.where(_beyond(terms, place, backward=backward))
     orders = [_reversed(each) for each in terms] if backward else list(terms)
@@ -169,12 +164,6 @@ def _page_query(
     )
     number: Expr[int, Any] = Parameter(size + 1, INTEGER)
     return paged._extended(Clause("limit", (number,)), f"|limit {number.key}", number.parameters)
-
-
-def _with_hidden(query: "Query[Any, Any]", terms: Sequence[Order[Any]]) -> "Query[Any, Any]":
-    """Select the order's expressions too, behind the query's own items."""
-    hidden = [ExprItem(each.expression) for each in terms]
-    return query._replayed(Projection((*query._projection.items, *hidden), hidden=len(hidden)))
 
 
 def _reversed(term: Order[Any]) -> Order[Any]:
@@ -224,13 +213,10 @@ def _fingerprint(terms: Sequence[Order[Any]]) -> bytes:
 
 
 def _encoded(row: Sequence[Any], terms: Sequence[Order[Any]]) -> Cursor:
-    values = [_portable(each.expression.type, value) for each, value in zip(terms, row[-len(terms) :], strict=True)]
+    """Return the cursor to a row, which has the values of the order's terms behind its item."""
+    values = [portable(each.expression.type, value) for each, value in zip(terms, row[1:], strict=False)]
     packed = msgspec.msgpack.encode([VERSION, _fingerprint(terms), values])
     return Cursor(base64.urlsafe_b64encode(packed).rstrip(b"=").decode())
-
-
-def _portable(storage: types.StorageType[Any], value: Any) -> Any:
-    return storage.encode(value) if isinstance(storage, types.Codec) and value is not None else value
 
 
 def _decoded(cursor: Cursor | str, terms: Sequence[Order[Any]]) -> list[Any]:
@@ -258,9 +244,7 @@ def _value(expression: Expr[Any, Any], value: Any) -> Any:
             )
         return None
     try:
-        if isinstance(storage, types.Codec):
-            return storage.decode(msgspec.convert(value, storage.storage.python, strict=True))
-        return storage.check(msgspec.convert(value, storage.python, strict=False))
+        return restored(storage, value)
     except (ValueError, TypeError, msgspec.ValidationError) as error:
         raise InvalidCursor(
             f"the cursor holds a value that does not fit {expression!r}", hint="begin again at the first page"

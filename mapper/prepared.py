@@ -24,13 +24,14 @@ Q = TypeVar("Q", bound=Query[Any, Any] | One[Any, Any])
 class Prepared(Generic[P, Q]):
     """A query whose arguments are bound by calling it. The function ran once, with placeholders."""
 
-    __slots__ = ("__dict__", "_build", "_names", "_places", "_signature", "_template")
+    __slots__ = ("__dict__", "_build", "_in_order", "_names", "_nested", "_places", "_signature", "_template")
 
     def __init__(self, build: Callable[P, Q]) -> None:
         self._build = build
         self._signature = inspect.signature(build)
         self._names = _parameter_names(build, self._signature)
         self._template: Q | None = None
+        self._nested = self._in_order = False
         self._places: tuple[int | None, ...] = ()
         update_wrapper(self, build)
 
@@ -41,6 +42,10 @@ class Prepared(Generic[P, Q]):
             bound = self._signature.bind(*args, **kwargs)
             bound.apply_defaults()
             args = bound.args  # type: ignore[assignment]  # the same arguments, by position
+        if self._in_order:
+            return template.with_parameters(args)  # type: ignore[return-value]  # of the template's own class
+        if self._nested:
+            return template.bound(args)  # type: ignore[return-value]  # of the template's own class
         parameters = template.parameters
         values = tuple([parameters[i] if place is None else args[place] for i, place in enumerate(self._places)])
         return template.with_parameters(values)  # type: ignore[return-value]  # of the template's own class
@@ -52,7 +57,10 @@ class Prepared(Generic[P, Q]):
                 f"prepared function {self._build.__qualname__} returned {template!r}", hint="return a query"
             )
         self._places = tuple([each.index if isinstance(each, Placeholder) else None for each in template.parameters])
-        unused = set(range(len(self._names))) - {each for each in self._places if each is not None}
+        nested = {each.index for each in template.nested_parameters() if isinstance(each, Placeholder)}
+        self._nested = bool(nested)
+        self._in_order = not nested and self._places == tuple(range(len(self._names)))
+        unused = set(range(len(self._names))) - {each for each in self._places if each is not None} - nested
         if unused:
             names = ", ".join(repr(self._names[each]) for each in sorted(unused))
             raise QueryError(

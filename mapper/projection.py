@@ -5,9 +5,10 @@ The items of a select go in; the expressions to be read come out, and a function
 rows. Such functions are made once for each projection and set of codecs, and kept in a bounded table.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import starmap
-from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
+from typing import Any, Final, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -15,135 +16,35 @@ from mapper.assembly import walk
 from mapper.errors import QueryError
 from mapper.expressions import Attribute, Expr
 from mapper.gateway import Decode
-from mapper.hydration import Build, Call, Cell, Node, RowOf, TupleOf, compile_batch
-from mapper.models import has_fields, inspect_model
-from mapper.relation import RelationInfo, info
-from mapper.types import Codecs, infer
+from mapper.hydration import Cell, Node, TupleOf, compile_batch
+from mapper.items import AnyModelItem, ExprItem, Item, ModelItem, PartItem, RawItem, TupleItem, name_of
+from mapper.nullability import becomes_null, missing_item
+from mapper.relation import described_name, info
+from mapper.types import Codecs
 
-__all__ = ["ExprItem", "Item", "ModelItem", "Projection", "RawItem", "Step", "decoder"]
+__all__ = [
+    "AnyModelItem",
+    "ExprItem",
+    "Item",
+    "ModelItem",
+    "PartItem",
+    "Projection",
+    "RawItem",
+    "Step",
+    "TupleItem",
+    "decoder",
+    "keyed_decoder",
+]
 
 LIMIT: Final = 2048
 """How many decoders are kept; making one anew takes some hundred microseconds."""
 
 
-@frozen(eq=False)
-class ModelItem:
-    """A relation's model, or its wrapper."""
-
-    relation: Any
-    wrapped: bool
-
-    @property
-    def key(self) -> str:
-        """Its identity in structural keys."""
-        return f"{'w' if self.wrapped else 'm'}:{info(self.relation).token}"
-
-    def expressions(self) -> tuple[Attribute[Any, Any], ...]:
-        """The columns that it reads, in order."""
-        described = info(self.relation)
-        return tuple([described.attributes[each] for each in self._names(described)])
-
-    def node(self, codecs: Codecs, start: int) -> Node:
-        """Return how it is made of the values from position `start` on."""
-        described = info(self.relation)
-        names = self._names(described)
-        positions = {name: start + index for index, name in enumerate(names)}
-        decoders = {name: codecs.decoder(described.column(name).type) for name in names}
-        mapping = described.mapping
-        if mapping is None:
-            raise QueryError(f"{described.name} is a common table and has no model", hint="select its columns")
-        model = (
-            _by_hand(described, positions, decoders)
-            if described.own_hydrate
-            else mapping.model_node(positions, decoders)
-        )
-        return mapping.wrapper_node(positions, decoders, model=model) if self.wrapped else model
-
-    def _names(self, described: RelationInfo) -> Sequence[str]:
-        if described.own_hydrate:
-            return [each.attribute for each in described.columns if not each.options.deferred]
-        if described.mapping is None:
-            return ()
-        return described.mapping.wrapper_reads if self.wrapped else described.mapping.model_reads
-
-
-@frozen(eq=False)
-class ExprItem:
-    """An expression's value."""
-
-    expression: Expr[Any, Any]
-
-    @property
-    def key(self) -> str:
-        """Its identity in structural keys."""
-        return f"e:{self.expression.key}{'?' if self.expression.nullable else ''}"
-
-    def expressions(self) -> tuple[Expr[Any, Any], ...]:
-        """The expression alone."""
-        return (self.expression,)
-
-    def node(self, codecs: Codecs, start: int) -> Node:
-        """Return how it is made of the value at position `start`."""
-        expression = self.expression
-        name = _name(expression, start)
-        sensitive = isinstance(expression, Attribute) and expression.column.options.sensitive
-        return Cell(start, codecs.decoder(expression.type), expression.nullable, name, sensitive=sensitive)
-
-
-@frozen(eq=False)
-class RawItem:
-    """Rows of a statement of the user's own, whose columns are known only when it has run."""
-
-    model: Any
-
-    @property
-    def key(self) -> str:
-        """Its identity in structural keys."""
-        return f"raw:{getattr(self.model, '__qualname__', self.model)}@{id(self.model)}"
-
-    def expressions(self) -> tuple[Expr[Any, Any], ...]:
-        """Nothing: the statement says what it gives."""
-        return ()
-
-    def node(self, codecs: Codecs, names: Sequence[str]) -> Node:
-        """
-        Return how a row with columns of these names is made: a class with fields by name, a tuple or a single value by
-        position.
-        """
-        if get_origin(self.model) is tuple:
-            parts = get_args(self.model)
-            if len(parts) != len(names):
-                raise QueryError(
-                    f"the raw statement gives {len(names)} columns, and {self.model} has {len(parts)} items"
-                )
-            return TupleOf(tuple([_typed_cell(each, codecs, index, names[index]) for index, each in enumerate(parts)]))
-        if not has_fields(self.model):
-            if len(names) != 1:
-                raise QueryError(
-                    f"the raw statement gives {len(names)} columns for one value of {self.model}",
-                    hint="use tuple[…] or a class",
-                )
-            return _typed_cell(self.model, codecs, 0, names[0])
-        return self._object(codecs, names)
-
-    def _object(self, codecs: Codecs, names: Sequence[str]) -> Node:
-        shape = inspect_model(self.model)
-        arguments = []
-        for each in shape.fields:
-            if each.name in names:
-                arguments.append((each, _typed_cell(each.annotation, codecs, names.index(each.name), each.name)))
-            elif each.required:
-                raise QueryError(
-                    f"the raw statement gives no column {each.name!r} for {shape.name}; it gives: {', '.join(names)}",
-                    hint=f"name the column: select … as {each.name}",
-                )
-        return Build(shape, tuple(arguments))
-
-
-Item: TypeAlias = ModelItem | ExprItem | RawItem
-
-Step: TypeAlias = tuple[Literal["into", "map"], Callable[..., Any]]
-"""A function of the user's own over each row: `into` is called with the row's items, `map` with the row."""
+Step: TypeAlias = tuple[Literal["into", "map", "combine"], Any]
+"""
+What happens to each row once it is read: a function of the user's own, which `into` calls with the row's items and
+`map` with the row, or a combination, by which it grows.
+"""
 
 
 @frozen(eq=False)
@@ -153,19 +54,24 @@ class Projection:
 
     Attributes:
         hidden: How many of the items, at the end, are read for the framework's own use.
+        open: The items as they were selected, where some are models whose relations the clauses tell; else ().
         key: The same for the same items, whatever the values in them.
         parameters: Their values, in order.
+        ready: The codecs that it was read with last, and the function that was made for them.
     """
 
     items: tuple[Item, ...]
     hidden: int = 0
+    open: tuple[Item, ...] = ()
     key: str = field(init=False)
     parameters: tuple[Any, ...] = field(init=False)
+    ready: tuple[Codecs, Decode[Any]] | None = field(init=False, default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "key", f"[{';'.join([each.key for each in self.items])}]")
-        values = [value for item in self.items if isinstance(item, ExprItem) for value in item.expression.parameters]
-        object.__setattr__(self, "parameters", tuple(values))
+        object.__setattr__(self, "parameters", tuple([value for item in self.items for value in item.parameters]))
+        if not self.open and any(isinstance(each, AnyModelItem) for each in self.items):
+            object.__setattr__(self, "open", self.items)
 
     @property
     def single(self) -> bool:
@@ -175,13 +81,53 @@ class Projection:
     def outputs(self) -> tuple[tuple[Expr[Any, Any], ...], tuple[str, ...]]:
         """Return the expressions to be read, in order, and their names."""
         expressions = [each for item in self.items for each in item.expressions()]
-        return tuple(expressions), tuple([_name(each, position) for position, each in enumerate(expressions)])
+        return tuple(expressions), tuple([name_of(each, position) for position, each in enumerate(expressions)])
+
+    def reading(self, relations: Sequence[Any]) -> "Projection":
+        """Return the projection of a query that reads these relations, which tell those of models."""
+        found = tuple([each.found_in(relations) if isinstance(each, AnyModelItem) else each for each in self.open])
+        return Projection((*found, *self.items[len(found) :]), self.hidden, self.open)
+
+    def with_items(self, change: Callable[[Item], Item]) -> "Projection":
+        """Return the projection with each item changed."""
+        changed = tuple([change(each) for each in self.items])
+        return Projection(changed, self.hidden, tuple([change(each) for each in self.open]))
+
+    def require_optional(self, missing: AbstractSet[str], away: AbstractSet[str] = frozenset()) -> None:
+        """
+        Refuse items that would be there only sometimes, and do not say so.
+
+        Args:
+            missing: Tokens of the relations of which a join may have no row.
+            away: Keys of expressions that some groups are no part of.
+
+        Raises:
+            QueryError: One reads such a relation without being optional.
+        """
+        for item in self.items:
+            if isinstance(item, ModelItem | PartItem):
+                if not item.optional and info(item.relation).token in missing:
+                    raise _not_optional(f"{described_name(info(item.relation))}", item)
+                continue
+            for each in item.expressions():
+                if each.key in away and not each.nullable:
+                    raise QueryError(
+                        f"{each!r} is selected, and some groups are no part of it",
+                        hint="say so: optional(…) around the column",
+                    )
+                if becomes_null(each, missing):
+                    raise _not_optional(repr(each), item)
+                listed = missing_item(each, missing)
+                if listed is not None:
+                    raise _not_optional(repr(listed), item)
 
     def first_relation(self) -> Any:
-        """Return the relation of the first item that names one, or None."""
+        """Return the relation of the first item that names one, or None; of a model alone it is not known."""
         for item in self.items:
-            if isinstance(item, ModelItem):
+            if isinstance(item, ModelItem | PartItem):
                 return item.relation
+            if isinstance(item, AnyModelItem):
+                return None
             for each in (part for expression in item.expressions() for part in walk(expression)):
                 if isinstance(each, Attribute):
                     return each.relation
@@ -192,31 +138,65 @@ class Projection:
         only = self.items[0]
         if isinstance(only, RawItem):
             return _raw_decode(only, codecs)
+        nodes, width = self._nodes(codecs)
+        return compile_batch(nodes[0] if self.single else TupleOf(tuple(nodes)), width=width)
+
+    def decode_keyed(self, groups: Sequence[Sequence[int]], codecs: Codecs) -> Decode[Any]:
+        """Make the function of `keyed_decoder`."""
+        nodes, width = self._nodes(codecs)
+        shown = nodes[: len(nodes) - self.hidden]
+        expressions, names = self.outputs()
+        beside: list[Node] = []
+        for group in groups:
+            cells = [Cell(each, codecs.decoder(expressions[each].type), True, names[each]) for each in group]
+            beside.append(cells[0] if len(cells) == 1 else TupleOf(tuple(cells)))
+        row = shown[0] if len(shown) == 1 else TupleOf(tuple(shown))
+        return compile_batch(TupleOf((row, *beside)), width=width)
+
+    def _nodes(self, codecs: Codecs) -> tuple[list[Node], int]:
+        """Return how each item is made of a raw row, and how many values that has."""
         nodes: list[Node] = []
         start = 0
         for item in self.items:
             assert not isinstance(item, RawItem)
             nodes.append(item.node(codecs, start))
             start += len(item.expressions())
-        batch = compile_batch(nodes[0] if self.single else TupleOf(tuple(nodes)), width=start)
+        return nodes, start
 
-        def decode(rows: Sequence[Any], names: Sequence[str]) -> list[Any]:
-            del names
-            return batch(rows)
 
-        return decode
+def _not_optional(name: str, item: Item) -> QueryError:
+    what = "column" if isinstance(item, ExprItem | TupleItem) else "relation or the model"
+    return QueryError(
+        f"{name} is selected, and a join may leave rows without it",
+        hint=f"say so: optional(…) around the {what}",
+    )
 
 
 def decoder(items: Projection, steps: tuple[Step, ...], codecs: Codecs) -> Decode[Any]:
     """Return the function that makes a query's rows of raw rows, its own functions included."""
-    key = (items.key, items.hidden, codecs)
+    ready = items.ready
+    if ready is None or ready[0] is not codecs:
+        key = (items.key, items.hidden, codecs)
+        ready = (codecs, _decoders.get(key) or _kept(key, items.decode(codecs)))
+        object.__setattr__(items, "ready", ready)
+    return ready[1] if not steps else _with_steps(ready[1], steps)
+
+
+def keyed_decoder(items: Projection, groups: Sequence[Sequence[int]], codecs: Codecs) -> Decode[Any]:
+    """
+    Return the function that makes tuples of raw rows: the row of the items that are not hidden, and behind it the
+    values at each group of positions, as a tuple where they are several.
+    """
+    key = (items.key, items.hidden, tuple(groups), codecs)
     decode = _decoders.get(key)
-    if decode is None:
-        decode = items.decode(codecs)
-        if len(_decoders) >= LIMIT:
-            del _decoders[next(iter(_decoders))]
-        _decoders[key] = decode
-    return decode if not steps else _with_steps(decode, steps)
+    return decode if decode is not None else _kept(key, items.decode_keyed(groups, codecs))
+
+
+def _kept(key: Any, decode: Decode[Any]) -> Decode[Any]:
+    if len(_decoders) >= LIMIT:
+        del _decoders[next(iter(_decoders))]
+    _decoders[key] = decode
+    return decode
 
 
 _decoders: Final[dict[Any, Decode[Any]]] = {}
@@ -246,34 +226,3 @@ def _raw_decode(item: RawItem, codecs: Codecs) -> Decode[Any]:
         return batch(rows)
 
     return decode
-
-
-def _by_hand(described: RelationInfo, positions: dict[str, int], decoders: dict[str, Any]) -> Node:
-    """Return a node that gives a row to the relation's own `hydrate`, which may name its columns by alias or not."""
-    original = info(described.original)
-    cells: list[Cell] = []
-    places: dict[Hashable, int] = {}
-    for index, (name, position) in enumerate(positions.items()):
-        column = described.column(name)
-        cells.append(
-            Cell(
-                position,
-                decoders[name],
-                column.nullable,
-                name,
-                original.relation.__name__,
-                sensitive=column.options.sensitive,
-            )
-        )
-        places[described.attributes[name].key] = index
-        places[original.attributes[name].key] = index
-    return Call(described.relation.hydrate, RowOf(tuple(cells), places))
-
-
-def _typed_cell(annotation: Any, codecs: Codecs, index: int, name: str) -> Cell:
-    storage, nullable = infer(annotation)
-    return Cell(index, codecs.decoder(storage), nullable, name)
-
-
-def _name(expression: Expr[Any, Any], position: int) -> str:
-    return expression.column.attribute if isinstance(expression, Attribute) else f"c{position}"
