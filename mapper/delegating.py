@@ -1,5 +1,5 @@
 """
-A gateway that hands everything to another one: what `RecordingGateway` and `FaultyGateway` are made of.
+A gateway that hands everything to another one: what wraps a gateway changes some of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,8 +9,19 @@ from typing import Any
 from typing_extensions import TypeVar
 
 from mapper.capabilities import Capabilities
-from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program, StoredColumn
-from mapper.operations import Operation, Result
+from mapper.explaining import Plan
+from mapper.gateway import (
+    Batches,
+    Connection,
+    Decode,
+    Executor,
+    Gateway,
+    Listener,
+    PoolStatistics,
+    Program,
+    StoredColumn,
+)
+from mapper.operations import Call, Operation, Result
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
 
@@ -40,8 +51,16 @@ class DelegatingGateway(Gateway):
         """The other gateway's codecs."""
         return self.inner.codecs
 
+    @property
+    def innermost(self) -> Gateway:
+        """As of the other gateway."""
+        return self.inner.innermost
+
     def compile(self, statement: Statement) -> Operation:
         return self.inner.compile(statement)
+
+    def accept(self, call: Call) -> Call:
+        return self.inner.accept(call)
 
     def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]:
         return self.inner.compile_schema(change)
@@ -57,6 +76,9 @@ class DelegatingGateway(Gateway):
 
     async def run(self, program: Program[T]) -> T:
         return await self.inner.run(program)
+
+    async def explain(self, operation: Operation, *, analyze: bool = False, executor: Executor | None = None) -> Plan:
+        return await self.inner.explain(operation, analyze=analyze, executor=executor or self)
 
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         return await self.inner.inspect(relation)

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import anyio
 
-from mapper.errors import ConnectionLost, MapperError, QueryError, RolledBack
+from mapper.errors import CommitUnknown, ConnectionLost, MapperError, QueryError, RolledBack
 
 __all__ = ["checked_retries", "retried"]
 
@@ -18,11 +18,15 @@ FIRST_PAUSE: Final = 0.005  # seconds
 LONGEST_PAUSE: Final = 1.0  # seconds
 
 
-async def retried(attempt: Callable[[], Awaitable[T]], retries: int) -> T:
+async def retried(
+    attempt: Callable[[], Awaitable[T]], retries: int, *, once: bool = False, also: tuple[type[MapperError], ...] = ()
+) -> T:
     """
     Make an attempt, and further ones after errors that another can help.
 
-    Those are the errors that are `retryable`, but for a lost connection: whoever lost it decides. Between attempts it
+    Those are the errors that are `retryable` and those of the classes `also`, but for a lost connection: whoever lost
+    it decides. With `once` the
+    attempt takes effect once however often it is made, so that lost connections and unknown outcomes count too. Between attempts it
     waits, each time about twice as long, and by chance more or less, so that those who collided do not meet again.
     """
     pause = FIRST_PAUSE
@@ -30,17 +34,19 @@ async def retried(attempt: Callable[[], Awaitable[T]], retries: int) -> T:
         try:
             return await attempt()
         except MapperError as error:
-            if not _passes(error):
+            if not (_passes(error, also) or (once and isinstance(error, ConnectionLost | CommitUnknown))):
                 raise
         await anyio.sleep(pause * random.uniform(0.5, 1.5))
         pause = min(2 * pause, LONGEST_PAUSE)
     return await attempt()
 
 
-def _passes(error: BaseException | None) -> bool:
-    """Whether the reason of an error may be gone at the next attempt."""
+def _passes(error: BaseException | None, also: tuple[type[MapperError], ...] = ()) -> bool:
+    """Whether the reason of an error may be gone at the next attempt; that of further classes always may."""
     if isinstance(error, RolledBack):
-        return _passes(error.__cause__)
+        return _passes(error.__cause__, also)
+    if isinstance(error, also):
+        return True
     return isinstance(error, MapperError) and error.retryable and not isinstance(error, ConnectionLost)
 
 

@@ -33,6 +33,7 @@ class TransactionScope:
         connection: The one connection.
         failure: The first error, which dooms it; None while all is well.
         callbacks: What is to run after the commit.
+        undoings: What is to run after it was rolled back.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class TransactionScope:
         "_savepoint",
         "_streams",
         "callbacks",
+        "undoings",
         "connection",
         "failure",
         "gateway",
@@ -56,6 +58,7 @@ class TransactionScope:
         self.connection = connection
         self.failure: BaseException | None = None
         self.callbacks: list[Callback] = []
+        self.undoings: list[Callback] = []
         self.turns: Turns = Turns() if parent is None else parent.turns
         self._names: list[int] = [0] if parent is None else parent._names
         self._savepoint = ""
@@ -129,6 +132,13 @@ class TransactionScope:
         if not callable(callback):
             raise QueryError(f"after_commit takes a function, not {callback!r}", hint="give it without calling it")
         self.callbacks.append(callback)
+
+    def after_rollback(self, callback: Callback) -> None:
+        """Have a function called once this has been rolled back. Errors as of `after_commit`."""
+        self.require_usable()
+        if not callable(callback):
+            raise QueryError(f"after_rollback takes a function, not {callback!r}", hint="give it without calling it")
+        self.undoings.append(callback)
 
     @property
     def nested_over(self) -> bool:
@@ -251,6 +261,7 @@ class TransactionScope:
         try:
             await self.connection.execute(Transaction("release", name=child._savepoint))
             self.callbacks.extend(child.callbacks)
+            self.undoings.extend(child.undoings)
         except BaseException as error:
             self.doom(error)
             raise
@@ -303,6 +314,15 @@ class _ScopedBatches(Generic[T_co]):
         if batch is None:
             scope._streams.discard(self)
         return batch
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is read within the transaction still; see `Batches.holds`."""
+        return self._batches.holds
+
+    async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        """Run another read of the transaction; see `Batches.fetch`."""
+        return await self._scope.fetch(operation, decode)
 
     async def aclose(self) -> None:
         """Close the cursor; a no-op once the transaction has ended, which closes it."""

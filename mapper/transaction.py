@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from copy import copy
 from types import TracebackType
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 from typing_extensions import TypeVar
 
-from mapper.errors import AfterCommitError, QueryError, TransactionTimeout
+from mapper.errors import AfterCommitError, CommitUnknown, QueryError, TransactionTimeout
 from mapper.gateway import Connection, Gateway, TransactionOptions
 from mapper.isolation import transaction_options
 from mapper.operations import Transaction
@@ -28,6 +28,9 @@ from mapper.stores import Stores
 __all__ = ["TransactionBlock"]
 
 S = TypeVar("S", bound=Stores[Any])
+
+PATIENCE: Final = 2.0
+"""Seconds that a commit may take after its task was cancelled, before the gateway is told of that."""
 
 
 class TransactionBlock(Generic[S]):
@@ -126,6 +129,8 @@ class TransactionBlock(Generic[S]):
                 failure = caught
         if failure is not None:
             cancelled = await self._undo(scope)
+            if scope.undoings and not isinstance(failure, CommitUnknown):
+                await finish(_call_undoings(scope.undoings, failure))
             self._leave_deadline(failure)
             if cancelled is not None and isinstance(failure, Exception):
                 raise cancelled
@@ -159,7 +164,13 @@ class TransactionBlock(Generic[S]):
             return await finish(self._outer.release(scope))
         hold, self._hold = self._hold, None
         assert hold is not None
-        return await finish(_committed(hold, scope))
+        try:
+            return await finish(_committed(hold, scope), patience=PATIENCE)
+        except TimeoutError as error:
+            raise CommitUnknown(
+                "the transaction's time was over before the store answered COMMIT, and it may have committed",
+                hint="commit with once=… so that it can be repeated",
+            ) from error
 
     async def _undo(self, scope: TransactionScope) -> BaseException | None:
         """Roll back what is not over yet, and return the cancellation that came meanwhile."""
@@ -223,6 +234,17 @@ async def _rolled_back(hold: AbstractAsyncContextManager[Connection], scope: Tra
         await hold.__aexit__(None, None, None)
     finally:
         scope.leave()
+
+
+async def _call_undoings(callbacks: Sequence[Callback], failure: BaseException) -> None:
+    """Call what waited for a rollback, in order, and all of it. What it raises is noted on what made it necessary."""
+    for callback in callbacks:
+        try:
+            result = callback()
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:
+            failure.add_note(f"a callback after the rollback failed: {error!r}")
 
 
 async def _call(callbacks: Sequence[Callback]) -> None:

@@ -8,18 +8,19 @@ works again.
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
+from mapper.delegating import DelegatingGateway
 from mapper.errors import ConnectionLost, StoreError
 from mapper.gateway import Batches, Connection, Decode, Gateway, Program
 from mapper.operations import Operation, Result
-from mapper.testing.delegating import DelegatingGateway
 
 __all__ = ["FaultyGateway"]
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 class FaultyGateway(DelegatingGateway):
@@ -70,7 +71,7 @@ class FaultyGateway(DelegatingGateway):
 
     async def stream(self, operation: Operation, decode: Decode[T]) -> Batches[T]:
         self.check(operation)
-        return await self.inner.stream(operation, decode)
+        return FaultyBatches(self, await self.inner.stream(operation, decode))
 
     async def execute(self, operation: Operation) -> Result:
         self.check(operation)
@@ -158,6 +159,36 @@ class _FaultyConnection(Connection):
 
     async def run(self, program: Program[T]) -> T:
         return await self._connection.run(self._gateway._guarded(program))
+
+
+class FaultyBatches(Generic[T]):
+    """Batches beside which no other read runs once the gateway has had its fault."""
+
+    def __init__(self, gateway: "FaultyGateway", batches: Batches[T]) -> None:
+        self._gateway = gateway
+        self._batches = batches
+
+    @property
+    def holds(self) -> bool:
+        """As of the batches themselves."""
+        return self._batches.holds
+
+    async def next(self) -> Sequence[T] | None:
+        """As of the batches themselves."""
+        return await self._batches.next()
+
+    async def fetch(self, operation: Operation, decode: Decode[S]) -> list[S]:
+        """Run another read, or fail in its place."""
+        self._gateway.check(operation)
+        return await self._batches.fetch(operation, decode)
+
+    async def aclose(self) -> None:
+        """As of the batches themselves."""
+        await self._batches.aclose()
+
+    def abandon(self) -> None:
+        """As of the batches themselves."""
+        self._batches.abandon()
 
 
 def _thrower(program: Program[Any], error: BaseException) -> Callable[[], Operation]:

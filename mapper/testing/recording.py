@@ -8,9 +8,9 @@ with what was meant.
 from collections import deque
 from typing import Final
 
+from mapper.delegating import DelegatingGateway
 from mapper.gateway import Gateway, OperationEvent
 from mapper.operations import Operation, SqlOperation
-from mapper.testing.delegating import DelegatingGateway
 
 __all__ = ["RecordingGateway"]
 

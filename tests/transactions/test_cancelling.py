@@ -6,9 +6,7 @@ from functools import partial
 import anyio
 import pytest
 
-from mapper.errors import (
-    TransactionTimeout,
-)
+from mapper.errors import CommitUnknown, TransactionTimeout
 from tests.changesets.blog import Blog
 from tests.fake_gateway import FakeGateway, Gate
 from tests.transactions.support import read
@@ -163,3 +161,27 @@ async def test_timeout_of_a_nested_block_leaves_the_outer_one(fake: FakeGateway)
                 await anyio.sleep(1)
         await read(tx)
     assert fake.log == ["+", "start", "savepoint", "rollback_to", "release", "select", "commit", "-"]
+
+
+@pytest.mark.parametrize("how", ["task", "timeout"])
+async def test_commit_that_does_not_end_is_told_of_the_cancellation_after_a_while(
+    fake: FakeGateway, how: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mapper.transaction.PATIENCE", 0.02)
+    fake.gates["commit"] = Gate()
+
+    async def work() -> None:
+        async with Blog(fake).transaction(timeout=0.02 if how == "timeout" else None):
+            pass
+
+    task = asyncio.ensure_future(work())
+    await fake.gates["commit"].reached.wait()
+    if how == "task":
+        task.cancel()
+    async with asyncio.timeout(2):
+        await asyncio.wait([task])
+    if how == "task":
+        assert task.cancelled()
+    else:
+        assert isinstance(task.exception(), CommitUnknown)
+    assert fake.log == ["+", "start", "commit", "- CancelledError"]

@@ -14,7 +14,17 @@ from collections.abc import Awaitable, Callable
 from attrs import frozen
 
 from mapper.gateway import Gateway
-from mapper.testing.conformance import errors, filters, reading, transactions, values, writing
+from mapper.testing.conformance import (
+    errors,
+    filters,
+    locking,
+    operations,
+    reading,
+    relationships,
+    transactions,
+    values,
+    writing,
+)
 from mapper.testing.conformance.relations import Suite
 
 __all__ = ["Case", "gateway_suite"]
@@ -49,7 +59,7 @@ def gateway_suite(factory: Callable[[], Gateway]) -> list[Case]:
             drops them at its end.
     """
     cases: list[Case] = []
-    for area in (values, filters, reading, writing, transactions, errors):
+    for area in (operations, values, filters, reading, relationships, writing, transactions, locking, errors):
         suite: Suite = area.SUITE
         for each in suite.cases:
             cases.append(Case(f"{suite.name}: {each.title}", each.features, _bound(factory, each.body)))
