@@ -12,6 +12,7 @@ from mapper.deferred import Ref
 from mapper.errors import QueryError
 from mapper.expressions import Assignment, Attribute, Expr
 from mapper.layouts import reader_of
+from mapper.pushed import Pushed
 from mapper.relation import RelationInfo
 from mapper.wrappers import Keyed
 from mapper.writes import ConflictRule, Deletion, PushedRows, Update, refs_in
@@ -39,7 +40,7 @@ class Inserts(Generic[M, R, K, W]):
         self._conflict: ConflictRule | None = None
         self._write: PushedRows | None = None
 
-    def push(self, model: M | W, /, *assignments: Assignment[R]) -> Ref[K]:
+    def push(self, model: M | W, /, *assignments: Assignment[R]) -> Pushed[K, R]:
         """
         Add a row.
 
@@ -50,41 +51,50 @@ class Inserts(Generic[M, R, K, W]):
 
         Returns:
             The key that the row will have, for use as a value in this changeset; after the commit, `result[ref]`.
+            Rows that belong to it can follow at once: `.with_(PostComments, comments)`.
 
         Raises:
             QueryError: The model is of another class, an assignment is wrong, or a column is left without a value.
         """
-        shape, values = self._reader.read(model, assignments)
-        changes = self._changes
-        refs = [checked_ref(each, changes._owner) for each in refs_in(values)] if assignments else ()
+        changes, straight = self._changes, self._reader.straight
+        refs: list[Ref[Any]] | None = None
+        if straight is not None and not assignments and type(model) is straight[0]:
+            shape, values = straight[2], straight[1](model)
+        else:
+            shape, values = self._reader.read(model, assignments)
+            if assignments:
+                refs = [checked_ref(each, changes._owner) for each in refs_in(values)]
         write = self._write
         if write is None or write.closed or write.shape is not shape or write.conflict is not self._conflict:
             write = self._write = changes._pushed_rows(shape, self._conflict)
         if refs:
             row = len(write.rows)
             write.refs.extend([(row, each) for each in refs])
+        position = len(changes._numbers)
+        changes._numbers.append(write.number)
+        write.positions.append(position)
         write.rows.append(values)
-        return Ref(self._described.relation, changes._place(write), changes._owner)
+        return Pushed(self._described.relation, position, changes._owner)
 
     def extend(self, models: Iterable[M | W], /) -> list[Ref[K]]:
         """Push each; return their refs in the same order."""
         changes, relation, reader = self._changes, self._described.relation, self._reader
         owner, numbers, refs = changes._owner, changes._numbers, list[Ref[K]]()
-        straight = reader.straight()
+        straight = reader.straight
         write: PushedRows | None = None
         for model in models:
             if straight is not None and type(model) is straight[0]:
                 found, values = straight[2], straight[1](model)
             else:
                 found, values = reader.read(model)
-                straight = None if refs else reader.straight()
+                straight = None if refs else reader.straight
             if write is None or found is not write.shape or write.closed:
                 write = changes._pushed_rows(found, self._conflict)
             position = len(numbers)
             numbers.append(write.number)
             write.positions.append(position)
             write.rows.append(values)
-            refs.append(Ref(relation, position, owner))
+            refs.append(Pushed(relation, position, owner))
         return refs
 
     def on_conflict(

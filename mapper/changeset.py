@@ -5,20 +5,32 @@ Models, assignments and conditions go in, without a connection; `commit` sends a
 transaction, and gives back the keys of what was inserted.
 """
 
-from collections.abc import Hashable, Sequence
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any, Generic
 
+from attrs import define, field
 from typing_extensions import TypeVar
 
 from mapper.builders import Deletes, Inserts, Updates
-from mapper.commit import Committed, commit
-from mapper.deferred import Ref
+from mapper.commit import commit
+from mapper.committed import Committed
+from mapper.deferred import KeyPart, Ref
+from mapper.describing import description
 from mapper.errors import QueryError
 from mapper.expressions import Assignment, Expr
+from mapper.followups import FollowUp, checked, content_of
 from mapper.isolation import Isolation
-from mapper.layouts import RowShape
+from mapper.layouts import RowShape, Values
+from mapper.merging import Moved, merged
+from mapper.nesting import Children, link, replace, unlink
+from mapper.once import ONCE_TTL
+from mapper.pushed import Leads, NewRow, Owner
+from mapper.queued import to_json
 from mapper.relation import RelationInfo, StoredIn, info
 from mapper.rowupdates import RowUpdater, updater_of
+from mapper.sole import sole
 from mapper.stores import Stores
 from mapper.writes import (
     ConflictRule,
@@ -30,6 +42,7 @@ from mapper.writes import (
     UpdatedRows,
     Write,
     reads_of,
+    refs_in,
 )
 
 __all__ = ["Changeset", "Deletes", "Inserts", "Updates"]
@@ -39,6 +52,26 @@ R2 = TypeVar("R2")
 ModelT = TypeVar("ModelT")
 KeyT = TypeVar("KeyT")
 WrapperT = TypeVar("WrapperT")
+OwnerKeyT = TypeVar("OwnerKeyT")
+OwnerWrapperT = TypeVar("OwnerWrapperT")
+
+
+@define(eq=False)
+class _Open:
+    """
+    Writes of one relation and kind that can take further rows.
+
+    Attributes:
+        writes: By what their rows have in common.
+        behind: Of inserts, updates of the new rows that stand behind all of them; while there are any, no further
+            insert begins.
+        conflicts: Of inserts, whether any has a rule for conflicts, so that it may update a row.
+    """
+
+    kind: str
+    writes: dict[Hashable, Any] = field(factory=dict)
+    behind: dict[str, UpdatedRows] = field(factory=dict)
+    conflicts: bool = False
 
 
 class Changeset(Generic[R1]):
@@ -48,28 +81,30 @@ class Changeset(Generic[R1]):
     It is made by the class of a repository, `BlogRepository.change()`, and needs no connection. It is data: it can be
     committed again, on another repository too, and then writes again. Two are equal when they hold the same writes.
 
-    Its length is the number of rows pushed, and of updates and deletes; an empty one is false and commits without I/O.
+    Its length is the number of rows pushed, of updates and deletes, and of what follows them; an empty one is false and
+    commits without I/O.
     """
 
     __slots__ = (
-        "_kinds",
         "_numbers",
         "_open",
         "_owner",
         "_repository",
         "_rules",
+        "_then",
         "_updated",
         "_updaters",
         "_writes",
+        "__weakref__",
     )
 
     def __init__(self, repository: type[Stores[R1]] | None = None) -> None:
         self._repository = repository
-        self._owner = object()
+        self._owner = Owner(self)
         self._writes: list[Write] = []
+        self._then: list[FollowUp] = []
         self._numbers: list[int] = []
-        self._kinds: dict[Any, str] = {}
-        self._open: dict[Any, dict[Hashable, Any]] = {}
+        self._open: dict[Any, _Open] = {}
         self._rules: dict[Hashable, ConflictRule] = {}
         self._updaters: dict[Any, RowUpdater] = {}
         self._updated: UpdatedRows | None = None
@@ -99,8 +134,8 @@ class Changeset(Generic[R1]):
 
     def update(
         self,
-        relation: StoredIn[Stores[R1], ModelT, Any, WrapperT, R2],
-        row: WrapperT,
+        relation: StoredIn[Stores[R1], ModelT, KeyT, WrapperT, R2],
+        row: WrapperT | KeyT | Ref[KeyT],
         /,
         *new: ModelT | Assignment[R2],
     ) -> None:
@@ -108,33 +143,41 @@ class Changeset(Generic[R1]):
         Update one row, named by its wrapper: `update(Posts, keyed, Posts.title.to("new"))`.
 
         With a version column the update is optimistic: at commit `StaleRow` is raised where the row has another version
-        by then, and `MissingRow` where it is not there; the whole changeset is then undone.
+        by then, and `MissingRow` where it is not there; the whole changeset is then undone. A key tells no version, so
+        that none is compared.
+
+        By the ref of a row that is pushed here, references can be made that go in a circle: push both rows, and then
+        give the first the key of the second.
 
         Args:
             relation: Of the row; a wrapper does not know.
-            row: As it was read.
+            row: As it was read; or its key, a tuple where it has several columns; or the ref of a row pushed here.
             new: Assignments; or the new model, of which the columns are written that differ from `row.model`, with
                 further assignments behind it. Where nothing differs, nothing is written. A mutable model that is
-                `row.model` itself is written whole, because what it was before is not known.
+                `row.model` itself is written whole, because what it was before is not known; so is one for a key.
 
         Raises:
             QueryError: The row, the model or an assignment is not of the relation.
             NotStored: The repository does not store the relation.
         """
         updater = self._updaters.get(relation) or self._updater(relation)
-        key = updater.key_of(row)
-        read = updater.read(row, new, self._owner)
+        read = updater.read_one(row, new[0]) if len(new) == 1 else None
+        plain, pushed = read is not None, False
         if read is None:
-            return
+            pushed = isinstance(row, Ref)
+            read = updater.read(self._known_key(row) if isinstance(row, Ref) else row, new, self._owner)
+            if read is None:
+                return
         shape, values = read
+        behind = pushed and shape.free
         write = self._updated
-        if write is None or write.closed or write.shape is not shape:
-            write = self._updated = self._updated_rows(updater.described, shape)
-        for each in values:
-            if isinstance(each, Ref):
-                write.refs.append((len(write.rows), each))
-        self._place(write)
-        write.rows.append((values, key))
+        if write is None or write.closed or write.shape is not shape or write.behind is not behind:
+            write = self._updated = self._updated_rows(updater.described, shape, behind)
+        if not plain:
+            write.refs.extend([(len(write.rows), each) for each in refs_in(values)])
+        write.positions.append(len(self._numbers))
+        self._numbers.append(write.number)
+        write.rows.append(values)
 
     def deletes(self, relation: StoredIn[Stores[R1], Any, Any, Any, R2]) -> Deletes[R2]:
         """
@@ -145,25 +188,170 @@ class Changeset(Generic[R1]):
         """
         return Deletes(self, self._target(relation))
 
-    def delete(self, relation: StoredIn[Stores[R1], Any, Any, WrapperT, Any], row: WrapperT, /) -> None:
+    def delete(
+        self, relation: StoredIn[Stores[R1], Any, KeyT, WrapperT, Any], row: WrapperT | KeyT | Ref[KeyT], /
+    ) -> None:
         """
-        Delete one row, named by its wrapper. Versions and errors are as of `update`.
+        Delete one row, named by its wrapper, or by its key. Versions and errors are as of `update`.
 
         Raises:
             QueryError: The row is not of the relation.
             NotStored: The repository does not store the relation.
         """
         updater = self._updaters.get(relation) or self._updater(relation)
-        described = updater.described
-        key = updater.key_of(row)
-        write: DeletedRows = self._opened(described, "delete rows", None) or self._begun(
-            described, None, DeletedRows(described, len(self._writes))
-        )
-        self._place(write)
-        write.rows.append(key)
+        described, told = updater.described, updater.tells(row)
+        key = updater.key_of(self._known_key(row) if isinstance(row, Ref) else row)
+        self._delete_row(described, told, key)
+
+    def children(
+        self,
+        relationship: Leads[Stores[R1], OwnerKeyT, OwnerWrapperT, ModelT, KeyT, WrapperT, R2],
+        owner: OwnerWrapperT | OwnerKeyT | Ref[OwnerKeyT],
+        /,
+    ) -> Children[ModelT, R2, KeyT, WrapperT]:
+        """
+        Return what new rows below an owner are pushed to: `children(PostComments, post).push(Comment("first"))`.
+
+        They are given the owner's key; along a `ManyToMany`, a row that ties the two is pushed for each. What the
+        relationship's `where` asks for is theirs to fulfil.
+
+        Args:
+            relationship: A `HasMany`, `HasOne` or `ManyToMany`.
+            owner: Its wrapper, its key, or its ref in this changeset.
+
+        Raises:
+            QueryError: The relationship is of another kind, or the owner is not of its relation.
+            NotStored: The repository does not store one of the relations.
+        """
+        return Children(self, relationship, owner)
+
+    def link(
+        self,
+        relationship: Leads[Stores[R1], OwnerKeyT, OwnerWrapperT, ModelT, KeyT, WrapperT, R2],
+        owner: OwnerWrapperT | OwnerKeyT | Ref[OwnerKeyT],
+        target: WrapperT | KeyT | Ref[KeyT],
+        /,
+        *assignments: Assignment[Any],
+    ) -> None:
+        """
+        Tie two rows that are there, or are pushed here: `link(PostTags, post, tag)`.
+
+        `HasMany` and `HasOne` give the target the owner's key, so that it leaves the owner that it had; `BelongsTo`
+        gives the owner the target's. `ManyToMany` pushes a row between the two; that there is one already is a
+        `UniqueViolation`.
+
+        Args:
+            relationship: Of any kind but `Through`.
+            owner, target: Wrappers, keys, or refs in this changeset.
+            assignments: Further columns of the row that is written.
+
+        Raises:
+            QueryError: A row is not of its relation, or does not tell the value that ties it.
+            NotStored: The repository does not store one of the relations.
+        """
+        link(self, relationship, owner, target, assignments)
+
+    def unlink(
+        self,
+        relationship: Leads[Stores[R1], OwnerKeyT, OwnerWrapperT, ModelT, KeyT, WrapperT, R2],
+        owner: OwnerWrapperT | OwnerKeyT | Ref[OwnerKeyT],
+        /,
+        *targets: WrapperT | KeyT | Ref[KeyT],
+    ) -> None:
+        """
+        Undo what ties rows, in one operation: `unlink(PostTags, post, tag)`. Rows that are not tied stay as they are.
+
+        The key that ties becomes NULL; along a `ManyToMany`, the rows between are deleted.
+
+        Raises:
+            QueryError: The key takes no NULL, a row is not of its relation, or none is given.
+            NotStored: The repository does not store one of the relations.
+        """
+        unlink(self, relationship, owner, targets)
+
+    def replace(
+        self,
+        relationship: Leads[Stores[R1], OwnerKeyT, OwnerWrapperT, ModelT, KeyT, WrapperT, R2],
+        owner: OwnerWrapperT | OwnerKeyT | Ref[OwnerKeyT],
+        rows: Iterable[NewRow[ModelT, WrapperT, R2]],
+        /,
+    ) -> None:
+        """
+        Make rows the only ones below an owner: `replace(PostComments, post, [kept, Comment("new")])`.
+
+        Wrappers are rows that are there: they are updated where they differ from the store, and moved here where they
+        had another owner. Models are new and inserted. All others of the owner are deleted; along a `ManyToMany` only
+        the rows between are, and those need a unique constraint. It takes as many operations as there are of these
+        kinds, whatever the number of rows.
+
+        Args:
+            relationship: A `HasMany`, `HasOne` or `ManyToMany`.
+            owner: Its wrapper, its key, or its ref in this changeset.
+            rows: Wrappers and models, or tuples of one and assignments.
+
+        Raises:
+            QueryError: As of `children` and `update`.
+            NotStored: The repository does not store one of the relations.
+        """
+        replace(self, relationship, owner, rows)
+
+    def then(self, *statements: FollowUp) -> None:
+        """
+        Run statements behind the rows, in the same transaction and in the order given: `RawSql` of one's own, or what
+        only one gateway has, such as `notify("jobs", ref)` of PostgreSQL.
+
+        Refs of this changeset may stand among their values. What they answer is dropped.
+
+        Raises:
+            QueryError: Something else is given, or a ref of another changeset. At commit, a gateway that cannot run it
+                raises `Unsupported`, before anything is sent.
+        """
+        self._then.extend([checked(each, self._owner) for each in statements])
+
+    def merge(self, other: "Changeset[R1]", /) -> Moved:
+        """
+        Add the writes of another changeset behind those here; it stays as it is.
+
+        Returns:
+            What gives for each ref of the other the one that it has here: `moved[ref]`.
+
+        Raises:
+            NotStored: This repository does not store a relation of the other.
+            QueryError: It is no changeset, is this one, or has a ref in a subquery.
+        """
+        if not isinstance(other, Changeset) or other is self:
+            raise QueryError(f"{other!r} cannot be merged into this changeset", hint="give another changeset")
+        for each in other._writes:
+            self._target(each.described.relation)
+        return merged(self, other)
+
+    def to_json(self) -> str:
+        """
+        Return the changeset as text, which `Repository.change_from_json` reads: it can be kept in a queue, and committed
+        by another process. Values are in it as they are, those of sensitive columns too.
+
+        Raises:
+            QueryError: It has something that is neither a plain value nor a condition that compares columns with
+                values: a subquery, a fragment, a statement behind the rows.
+        """
+        return to_json(self)
+
+    def describe(self) -> str:
+        """
+        Return what a commit would do: each operation in its order, and the rows of it, a few at most.
+
+        Values of sensitive columns are hidden. Large bulks are divided further by what the store takes at once.
+        """
+        return description(self._writes, self._numbers, self._then)
 
     async def commit(
-        self, repository: Stores[R1], *, retries: int = 0, isolation: Isolation | None = None
+        self,
+        repository: Stores[R1],
+        *,
+        retries: int = 0,
+        isolation: Isolation | None = None,
+        once: str | None = None,
+        once_ttl: timedelta | float = ONCE_TTL,
     ) -> Committed:
         """
         Write everything, in one transaction; on a transaction, as one unit of it.
@@ -174,21 +362,42 @@ class Changeset(Generic[R1]):
                 `SerializationFailure` and `Deadlock`; never after `CommitUnknown`. Not on a transaction, which is
                 retried as a whole: `repository.run(work)`.
             isolation: The level of the transaction; the store's default without it. Not on a transaction.
+            once: An id of this piece of work, under which it takes effect once: committed again, here or anywhere
+                else, with the same content, it writes nothing and returns what the first commit gave. `retries` then
+                cover `ConnectionLost` and `CommitUnknown` too. A commit that fails does not use up the id. Values that
+                defaults make are not part of the content. The ids are kept in the table `mapper_commits`, which
+                `push_schema` makes.
+            once_ttl: How long the id is kept: seconds, or a `timedelta`.
 
         Returns:
             The keys of the rows that were pushed, and numbers of rows.
 
         Raises:
             NotStored, Unsupported, ValueNotStorable, QueryError: Before anything is sent.
+            OnceConflict: The id was used for other work.
             StoreError: Nothing is written, unless it is `CommitUnknown`.
         """
-        return await commit(self._writes, self._numbers, self._owner, repository, retries=retries, isolation=isolation)
+        if len(self._numbers) == 1 and isolation is None and once is None and not (retries or self._then):
+            alone = sole(self._writes[0], repository, self._owner)
+            if alone is not None:
+                return await alone
+        return await commit(
+            self._writes,
+            self._numbers,
+            self._owner,
+            repository,
+            then=self._then,
+            retries=retries,
+            isolation=isolation,
+            once=once,
+            once_ttl=once_ttl,
+        )
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._numbers) + len(self._then)
 
     def __bool__(self) -> bool:
-        return bool(self._numbers)
+        return bool(self._numbers or self._then)
 
     def __eq__(self, other: object) -> bool:
         return self._contents() == other._contents() if isinstance(other, Changeset) else NotImplemented
@@ -203,12 +412,15 @@ class Changeset(Generic[R1]):
             what = (kind, each.described.relation.__name__)
             counts[what] = counts.get(what, 0) + number
         shown = [f"{number} {kind}{'s' * (number != 1)} of {name}" for (kind, name), number in counts.items()]
+        if self._then:
+            shown.append(f"{len(self._then)} further statement{'s' * (len(self._then) != 1)}")
         return f"<Changeset: {', '.join(shown) or 'empty'}>"
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _contents(self) -> list[tuple[object, ...]]:
-        return sorted([each for write in self._writes for each in write.contents()], key=lambda each: each[0])  # type: ignore[arg-type,return-value]  # the position
+        rows = sorted([each for write in self._writes for each in write.contents()], key=lambda each: each[0])  # type: ignore[arg-type,return-value]  # the position
+        return rows + [content_of(each) for each in self._then]
 
     def _target(self, relation: Any) -> RelationInfo:
         described = info(relation)
@@ -230,37 +442,109 @@ class Changeset(Generic[R1]):
         write.positions.append(position)
         return position
 
+    def _push(self, shape: RowShape, values: Values, conflict: ConflictRule | None) -> None:
+        """Add a row by its values."""
+        write = self._pushed_rows(shape, conflict)
+        write.refs.extend([(len(write.rows), each) for each in refs_in(values)])
+        self._place(write)
+        write.rows.append(values)
+
+    def _delete_row(self, described: RelationInfo, told: bool, key: Values) -> None:
+        """Add a delete of a row by its key, and its version where that is told."""
+        write: DeletedRows = self._opened(described, "delete rows", told) or self._begun(
+            described, told, DeletedRows(described, told, len(self._writes))
+        )
+        write.refs.extend([(len(write.rows), each) for each in refs_in(key)])
+        self._place(write)
+        write.rows.append(key)
+
+    def _revise(self, shape: RowUpdate, values: Values, *, behind: bool = False) -> None:
+        """Add an update of a row by its shape and values."""
+        write = self._updated_rows(shape.described, shape, behind)
+        write.refs.extend([(len(write.rows), each) for each in refs_in(values)])
+        self._place(write)
+        write.rows.append(values)
+
     def _opened(self, described: RelationInfo, kind: str, key: Hashable) -> Any:
         """Return the write of this kind and key that can take further rows; None where there is none."""
-        relation = described.relation
-        if self._kinds.get(relation) != kind:
-            self._close(relation)
-            self._kinds[relation] = kind
-        return self._open.setdefault(relation, {}).get(key)
+        opened = self._open.get(described.relation)
+        if opened is not None:
+            found = opened.writes.get(key) if opened.kind == kind else None
+            if found is not None:
+                return found
+            if opened.kind != kind or opened.behind:
+                self._close(described.relation)
+                opened = None
+        if opened is None:
+            self._open[described.relation] = _Open(kind)
+        return None
 
     def _begun(self, described: RelationInfo, key: Hashable, write: Any) -> Any:
         self._writes.append(write)
-        self._open[described.relation][key] = write
+        self._open[described.relation].writes[key] = write
         return write
 
     def _close(self, relation: Any) -> None:
         """Let no more rows be added to the writes of a relation: something else comes between."""
-        for each in self._open.pop(relation, {}).values():
-            each.closed = True
-        self._kinds.pop(relation, None)
+        opened = self._open.pop(relation, None)
+        if opened is not None:
+            for each in (*opened.writes.values(), *opened.behind.values()):
+                each.closed = True
 
     def _pushed_rows(self, shape: RowShape, conflict: ConflictRule | None) -> PushedRows:
         key = (shape, conflict)
-        known: PushedRows | None = self._opened(shape.described, "insert", key)
-        return known or self._begun(shape.described, key, PushedRows(shape, conflict, len(self._writes)))
+        write: PushedRows | None = self._opened(shape.described, "insert", key)
+        if write is None:
+            write = PushedRows(shape, conflict, len(self._writes))
+            self._writes.append(write)
+            opened = self._open[shape.described.relation]
+            opened.writes[key] = write
+            opened.conflicts = opened.conflicts or conflict is not None
+        return write
 
-    def _updated_rows(self, described: RelationInfo, shape: RowUpdate) -> UpdatedRows:
+    def _updated_rows(self, described: RelationInfo, shape: RowUpdate, behind: bool) -> UpdatedRows:
+        if behind:
+            opened = self._open.get(described.relation)
+            if opened is not None and opened.kind == "insert" and not opened.conflicts:
+                return self._updated_behind(opened, shape)
         known: UpdatedRows | None = self._opened(described, "update rows", shape.key)
         if known is not None:
             return known
         write: UpdatedRows = self._begun(described, shape.key, UpdatedRows(shape, len(self._writes)))
-        self._close_read([expression for _, expression in shape.assignments])
+        for each in shape.reads:
+            self._close(each)
         return write
+
+    def _updated_behind(self, opened: "_Open", shape: RowUpdate) -> UpdatedRows:
+        """Return the write of updates of new rows beside which further rows like the ones before can be pushed."""
+        write = opened.behind.get(shape.key)
+        if write is None:
+            write = opened.behind[shape.key] = UpdatedRows(shape, len(self._writes), behind=True)
+            self._writes.append(write)
+        return write
+
+    def _known_key(self, ref: Ref[Any]) -> Any:
+        """Return the key of a row that is pushed here, where its values are given; the ref itself where they are not."""
+        if ref.owner is not self._owner or isinstance(ref, KeyPart):
+            raise QueryError(f"{ref!r} is of another changeset", hint="give the key that it has: result[ref]")
+        found = self._pushed(ref)
+        if found is None:
+            return ref
+        keys = info(ref.relation).primary_key
+        if not keys or not all([each.attribute in found for each in keys]):
+            return ref
+        values = [found[each.attribute] for each in keys]
+        if len(values) > 1:
+            return tuple(values)
+        return ref if isinstance(values[0], Ref) else values[0]
+
+    def _pushed(self, ref: Ref[Any]) -> dict[str, Any] | None:
+        """Return what the row of a ref gives for which column; None where a conflict may make it another row."""
+        write = self._writes[self._numbers[ref.position]]
+        if not isinstance(write, PushedRows) or write.conflict is not None:
+            return None
+        row = write.rows[bisect_left(write.positions, ref.position)]
+        return {column.attribute: value for column, value in zip(write.shape.given, row, strict=True)}
 
     def _known_rule(self, rule: ConflictRule) -> ConflictRule:
         """Return the rule itself, or one given before that says the same, so that their rows go together."""

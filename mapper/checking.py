@@ -10,9 +10,9 @@ from typing import Any
 
 from mapper.assembly import walk
 from mapper.columns import ColumnInfo
-from mapper.deferred import Placeholder, Ref
+from mapper.deferred import KeyPart, Placeholder, Ref
 from mapper.errors import NotJoined, QueryError
-from mapper.expressions import BOOLEAN, Attribute, Expr
+from mapper.expressions import BOOLEAN, Attribute, Expr, Omitted, Parameter
 from mapper.layouts import assigned_columns
 from mapper.relation import RelationInfo, info
 from mapper.terms import Excluded, Outer
@@ -33,7 +33,7 @@ def checked_ref(ref: Ref[Any], owner: object) -> Ref[Any]:
             f"{ref!r} is of another changeset", hint="a ref is a value in its own changeset; elsewhere take result[ref]"
         )
     columns = info(ref.relation).primary_key
-    if len(columns) != 1:
+    if len(columns) != 1 and not isinstance(ref, KeyPart):
         raise QueryError(
             f"{ref!r} stands for a key of {len(columns)} columns, not for one value",
             hint="assign the columns of the key one by one",
@@ -89,6 +89,12 @@ def checked_condition(
         raise QueryError(f"{condition!r} is not a condition", hint=hint)
     if condition.type != BOOLEAN:
         raise QueryError(f"{condition!r} is not a condition but {condition.type.python.__name__}", hint="compare it")
+    if isinstance(condition, Omitted) or (isinstance(condition, Parameter) and condition.parameters == (True,)):
+        what = "omitted" if isinstance(condition, Omitted) else "true of every row, as all_of([]) is"
+        raise QueryError(
+            f"the condition of a write is {what}, so that it may touch more rows than was meant",
+            hint="leave where(...) away and say everywhere(), if all rows are meant",
+        )
     _check(described, condition, owner, excluded=excluded)
     return condition
 
@@ -201,5 +207,5 @@ def unique_sets(described: RelationInfo) -> list[tuple[str, ...]]:
     return [
         *key,
         *[each.columns for each in described.uniques],
-        *[each.columns for each in described.indexes if each.unique],
+        *[each.columns for each in described.indexes if each.unique and each.columns],
     ]

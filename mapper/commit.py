@@ -5,111 +5,86 @@ Writes and a repository go in; everything is checked and compiled before anythin
 without I/O of its own, which the gateway drives: operation by operation, or all of it in one visit to its thread.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from attrs import frozen
 from typing_extensions import TypeVar
 
-from mapper.deferred import Ref
-from mapper.errors import QueryError
+from mapper.committed import Committed
+from mapper.errors import ConstraintViolation, MapperError, QueryError
+from mapper.followups import FollowUp, content_of, follow_up_stages
 from mapper.gateway import Executor, Gateway, Program, TransactionOptions
+from mapper.insertion import InsertStage
 from mapper.isolation import transaction_options
+from mapper.once import ONCE_TTL, Once, once_of
 from mapper.operations import Operation, Result, Transaction
 from mapper.retrying import checked_retries, retried
-from mapper.stages import IGNORED, UNKNOWN, Keys, Stage, Tally, chunk_size, example
+from mapper.stages import CHUNK, Stage, chunk_size, example
 from mapper.staging import staged
 from mapper.stores import Stores
 from mapper.writes import Write
 
-__all__ = ["Committed", "commit", "one_by_one", "within_transaction"]
+__all__ = ["commit", "one_by_one", "within_transaction"]
 
 T = TypeVar("T")
 
 
-class Committed:
-    """
-    What a commit did: `result[ref]` is the key of a pushed row.
-
-    Attributes:
-        inserted, updated, deleted: Numbers of rows; rows of an `on_conflict` that updated count as updated.
-        ignored: Rows that were pushed and, because of a conflict, changed nothing.
-    """
-
-    __slots__ = ("_keys", "_owner", "deleted", "ignored", "inserted", "updated")
-
-    def __init__(self, keys: Sequence[Any], owner: object, tally: Tally) -> None:
-        self._keys = keys
-        self._owner = owner
-        self.inserted = tally.inserted
-        self.updated = tally.updated
-        self.deleted = tally.deleted
-        self.ignored = tally.ignored
-
-    def __getitem__(self, ref: Ref[T]) -> T:
-        """
-        Return the key of a row; a tuple where it has several columns.
-
-        Raises:
-            KeyError: The row was ignored because of a conflict, or its relation has no key.
-            QueryError: The ref is of another changeset.
-        """
-        key = self._key(ref)
-        if key is IGNORED or key is UNKNOWN:
-            reason = "was ignored because of a conflict" if key is IGNORED else "has no key"
-            raise KeyError(f"the row of {ref!r} {reason}")
-        found: T = key
-        return found
-
-    def get(self, ref: Ref[T]) -> T | None:
-        """Return the key of a row; None where it has none. Errors as of `result[ref]`."""
-        key = self._key(ref)
-        return None if key is IGNORED or key is UNKNOWN else key
-
-    def _key(self, ref: Ref[Any]) -> Any:
-        if not isinstance(ref, Ref):
-            raise QueryError(f"{ref!r} is not a ref", hint="push(…) returns one: result[ref]")
-        if ref.owner is not self._owner or ref.position >= len(self._keys):
-            raise QueryError(f"{ref!r} is not of the changeset that was committed", hint="use the refs that it gave")
-        return self._keys[ref.position]
-
-    def __repr__(self) -> str:
-        ignored = f", {self.ignored} ignored" if self.ignored else ""
-        return f"<Committed: {self.inserted} inserted, {self.updated} updated, {self.deleted} deleted{ignored}>"
-
-
-async def commit(
+def commit(
     writes: Sequence[Write],
     numbers: Sequence[int],
     owner: object,
     repository: Stores[Any],
     *,
+    then: Sequence[FollowUp] = (),
     retries: int,
     isolation: str | None,
-) -> Committed:
+    once: str | None = None,
+    once_ttl: timedelta | float = ONCE_TTL,
+) -> Coroutine[Any, Any, Committed]:
     """
-    Send the writes of a changeset to a repository's store; see `Changeset.commit`.
+    Check and compile the writes of a changeset, and return what sends them to a repository's store; see
+    `Changeset.commit`.
 
     Args:
         writes: In the order given.
         numbers: For each row of the changeset the number of its write.
         owner: Of the changeset's refs.
         repository: The repository, or a transaction of one.
-        retries, isolation: As of `Changeset.commit`.
+        then: What follows the writes.
+        retries, isolation, once, once_ttl: As of `Changeset.commit`.
     """
+    executor = repository._executor
+    gateway = executor.gateway
     if retries:
         checked_retries(retries)
-    executor = repository._executor
-    within = executor.gateway is not executor
+    within = gateway is not executor
     if within and (retries or isolation is not None):
         raise _fixed(retries)
-    if not writes:
-        return Committed((), owner, Tally())
-    work = _prepared(staged(writes, numbers), executor.gateway, repository)
-    run = _Run(work, executor, len(numbers), owner, None if within else _options(work, executor.gateway, isolation))
+    if not writes and not then:
+        return _nothing(owner)
+    stages = staged(writes, numbers) if writes else []
+    if then:
+        stages = [*stages, *follow_up_stages(then)]
+    count = _prepare(stages, gateway, repository)
+    options: TransactionOptions | None = None
+    if once is not None:
+        single = once_of(once, once_ttl, writes, numbers, [content_of(each) for each in then], repository._relations)
+        options = None if within else transaction_options(gateway.capabilities, isolation=isolation)
+        return retried(
+            partial(_attempt, stages, executor, gateway, options, len(numbers), owner, single), retries, once=True
+        )
+    if not within and (count > 1 or isolation is not None):
+        # One operation needs no transaction around it.
+        options = transaction_options(gateway.capabilities, isolation=isolation)
     if retries:
-        return await retried(run.attempt, retries)
-    return await run.attempt()
+        return retried(partial(_attempt, stages, executor, gateway, options, len(numbers), owner), retries)
+    return _attempt(stages, executor, gateway, options, len(numbers), owner)
+
+
+async def _nothing(owner: object) -> Committed:
+    return Committed(0, owner)
 
 
 def _fixed(retries: int) -> QueryError:
@@ -123,103 +98,112 @@ def _fixed(retries: int) -> QueryError:
     )
 
 
-@frozen(eq=False)
-class _Stage:
-    """A stage with the operations that it was compiled to; None where they name keys that are not known yet."""
-
-    stage: Stage
-    size: int
-    operations: Sequence[tuple[Operation, Any]] | None
-
-
-@frozen(eq=False)
-class _Work:
-    """All stages of a commit; `count` is the number of operations."""
-
-    stages: Sequence[_Stage]
-    count: int
-
-
-def _prepared(stages: Iterable[Stage], gateway: Gateway, repository: Stores[Any]) -> _Work:
+def _prepare(stages: Iterable[Stage], gateway: Gateway, repository: Stores[Any]) -> int:
     """
-    Check and compile everything.
+    Check and compile everything, and return the number of operations.
 
     Raises:
         NotStored, Unsupported, ValueNotStorable, QueryError: Something cannot be sent.
     """
-    stored, capabilities = repository._relations, gateway.capabilities
-    prepared: list[_Stage] = []
-    count = 0
+    stored, capabilities, count = repository._relations, gateway.capabilities, 0
     for stage in stages:
-        if stage.described.relation not in stored or not stage.reads <= stored:
-            repository._require(stage.reads | {stage.described.relation})
+        if not stage.relations <= stored:
+            repository._require(stage.relations)
         stage.check(capabilities)
-        size = chunk_size(capabilities, stage.width)
-        prepared.append(_Stage(stage, size, _compiled(stage, gateway, size)))
-        count += stage.count(size)
-    return _Work(prepared, count)
+        stage.size = CHUNK if capabilities.bulk_arrays else chunk_size(capabilities, stage.width)
+        if stage.deferred:
+            stage.compiled = None
+            _try_out(stage, gateway)
+            count += stage.count()
+        else:
+            stage.compiled = stage.operations(gateway, example)
+            count += len(stage.compiled)
+    return count
 
 
-def _compiled(stage: Stage, gateway: Gateway, size: int) -> Sequence[tuple[Operation, Any]] | None:
-    if not stage.deferred:
-        return [(gateway.compile(statement), sent) for statement, sent in stage.statements(example, size)]
+def _try_out(stage: Stage, gateway: Gateway) -> None:
+    """Compile with examples of the keys, where such are known, to refuse what is wrong apart from them."""
     try:
-        for statement, _ in stage.statements(example, size):
-            gateway.compile(statement)
+        stage.operations(gateway, example)
     except LookupError:
         pass
-    return None
 
 
-def _options(work: _Work, gateway: Gateway, isolation: str | None) -> TransactionOptions | None:
-    """Return the options of the transaction around the work; None where it is one operation, which needs none."""
-    if isolation is None and work.count == 1:
-        return None
-    return transaction_options(gateway.capabilities, isolation=isolation)
-
-
-@frozen(eq=False)
-class _Run:
+async def _attempt(
+    stages: Sequence[Stage],
+    executor: Executor,
+    gateway: Gateway,
+    options: TransactionOptions | None,
+    rows: int,
+    owner: object,
+    once: Once | None = None,
+) -> Committed:
     """
-    The work, and where it is to be done.
+    Do the work once.
 
-    Attributes:
+    Args:
+        options: Of the transaction to be begun; None where none is: on one, or because one operation needs none.
         rows: The number of rows of the changeset.
-        options: Of the transaction to be begun; None where none is.
+        once: What keeps the work from being done again; None where nothing does.
     """
+    done, first = Committed(rows, owner), stages[0]
+    if (
+        once is None
+        and options is None
+        and len(stages) == 1
+        and first.compiled is not None
+        and len(first.compiled) == 1
+    ):
+        operation, sent = first.compiled[0]
+        try:
+            result = await executor.execute(operation)
+        except ConstraintViolation as error:
+            first.blame(sent, error, done)
+            await _look(stages, executor, done, error)
+            raise
+        first.take(sent, result, done, gateway.codecs)
+    else:
+        program = _writing(stages, gateway, done)
+        if once is not None:
+            program = once.program(program, gateway, done)
+        try:
+            await executor.run(program if options is None else within_transaction(program, options))
+        except ConstraintViolation as error:
+            await _look(stages, executor, done, error)
+            raise
+    return done
 
-    work: _Work
-    executor: Executor
-    rows: int
-    owner: object
-    options: TransactionOptions | None
 
-    async def attempt(self) -> Committed:
-        """Do the work once."""
-        keys, tally = Keys(self.rows), Tally()
-        gateway = self.executor.gateway
-        first = self.work.stages[0]
-        if self.options is None and self.work.count == 1 and first.operations is not None:
-            operation, sent = first.operations[0]
-            first.stage.take(sent, await self.executor.execute(operation), keys, tally, gateway.codecs)
-        else:
-            program = _writing(self.work, gateway, keys, tally)
-            await self.executor.run(within_transaction(program, self.options) if self.options else program)
-        return Committed(keys.values, self.owner, tally)
+async def _look(stages: Sequence[Stage], executor: Executor, done: Committed, error: ConstraintViolation) -> None:
+    """Find the row that was refused, once all is undone; what fails here is a note to the error that it is about."""
+    suspects, gateway = done._suspects, executor.gateway
+    if suspects is None or gateway is not executor:
+        return
+    changed = [each.relations for each in stages if not isinstance(each, InsertStage)]
+    if suspects.relations & frozenset().union(*changed):
+        return
+    try:
+        await executor.run(suspects.look(gateway))
+    except MapperError as second:
+        error.add_note(f"which row it is could not be found out: {second!r}")
 
 
-def _writing(work: _Work, gateway: Gateway, keys: Keys, tally: Tally) -> Program[None]:
+def _writing(stages: Iterable[Stage], gateway: Gateway, done: Committed) -> Program[None]:
     """Send the stages one after the other, and take the answers."""
-    for each in work.stages:
-        for operation, sent in _operations(each, gateway, keys):
-            result = yield operation
-            each.stage.take(sent, result, keys, tally, gateway.codecs)
-
-
-def _operations(each: _Stage, gateway: Gateway, keys: Keys) -> Iterable[tuple[Operation, Any]]:
-    if each.operations is not None:
-        return each.operations
-    return [(gateway.compile(statement), sent) for statement, sent in each.stage.statements(keys.resolve, each.size)]
+    for stage in stages:
+        if stage.looks:
+            yield from stage.program(gateway, done)
+            continue
+        compiled = stage.compiled
+        if compiled is None:
+            compiled = stage.operations(gateway, done._resolve)
+        for operation, sent in compiled:
+            try:
+                result = yield operation
+            except ConstraintViolation as error:
+                stage.blame(sent, error, done)
+                raise
+            stage.take(sent, result, done, gateway.codecs)
 
 
 def within_transaction(program: Program[T], options: TransactionOptions) -> Generator[Operation, Result, T]:

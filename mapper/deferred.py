@@ -6,7 +6,7 @@ from typing import Any, Generic, NoReturn
 
 from typing_extensions import TypeVar
 
-__all__ = ["Deferred", "Placeholder", "Ref"]
+__all__ = ["Deferred", "KeyPart", "Placeholder", "Ref"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -44,7 +44,7 @@ class Ref(Deferred, Generic[T_co]):
     The key of a row which a changeset has yet to insert; a value in later pushes, updates and conditions of the same
     changeset.
 
-    After the commit, `result[ref]` is the key.
+    After the commit, `result[ref]` is the key. Two refs of one row are equal.
 
     Attributes:
         relation: The relation that the row goes to.
@@ -59,5 +59,27 @@ class Ref(Deferred, Generic[T_co]):
         self.position = position
         self.owner = owner
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ref):
+            return NotImplemented
+        same = self.owner is other.owner and self.position == other.position
+        return same and getattr(self, "part", None) == getattr(other, "part", None)
+
+    def __hash__(self) -> int:
+        return hash((id(self.owner), self.position))
+
     def __repr__(self) -> str:
         return f"<ref {self.position} of {self.relation.__name__}>"
+
+
+class KeyPart(Ref[Any]):
+    """One column's value of a key that has several; `part` is its place among them."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, ref: Ref[Any], part: int) -> None:
+        super().__init__(ref.relation, ref.position, ref.owner)
+        self.part = part
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()}[{self.part}]"

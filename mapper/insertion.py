@@ -2,44 +2,58 @@
 The stage of new rows: what is inserted together, and the keys that come back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from mapper.assembly import counter
+from mapper.blaming import blame
 from mapper.capabilities import Capabilities
 from mapper.columns import ColumnInfo
+from mapper.committed import IGNORED, Committed
 from mapper.deferred import Ref
-from mapper.errors import Unsupported
-from mapper.layouts import RowShape, Values
+from mapper.errors import ConstraintViolation, Unsupported
+from mapper.gateway import Gateway
+from mapper.layouts import DecodeKey, RowShape, Values
 from mapper.operations import Result
 from mapper.relation import RelationInfo
-from mapper.stages import IGNORED, Keys, Resolve, Stage, Tally, by_itself, resolved, shape_key
+from mapper.stages import Resolve, Sending, Stage, by_itself, resolved, shape_key
 from mapper.statements import Conflict, InsertRows, Statement
-from mapper.types import Codecs
+from mapper.types import Codecs, Decoder
 from mapper.writes import ConflictRule
 
-__all__ = ["InsertStage", "require_generated"]
+__all__ = ["InsertStage", "conflict_of", "key_of", "require_generated"]
 
 
 class InsertStage(Stage):
     """New rows of one relation, with the same columns and the same rule for conflicts."""
 
+    __slots__ = ("_conflict", "_named", "_positions", "_returning", "_rows", "_rule", "_shape")
+
     def __init__(
         self, shape: RowShape, rule: ConflictRule | None, rows: Sequence[Values], positions: Sequence[int], refs: bool
     ) -> None:
-        self.described = shape.described
-        self.deferred = refs or bool(rule is not None and rule.refs)
+        self.relations = shape.relations
+        self.width = len(shape.columns)
+        self.deferred = refs
         self._shape = shape
         self._rule = rule
-        self._rows = rows if not self.deferred else list(rows)
-        self._positions = positions if not self.deferred else list(positions)
+        # What is pushed while these are on their way belongs to the next commit.
+        self._rows = rows[:]
+        self._positions = positions[:]
         self._named = _columns_with_refs(rows) if refs else ()
-        self._returning = shape.returning if rule is None else shape.described.primary_key
-        self._conflict = None if rule is None else _conflict(rule)
-        self.reads = frozenset() if rule is None else rule.reads()
+        self._returning = shape.returning
+        self._conflict: Conflict | None = None
+        if rule is not None:
+            self.deferred = refs or bool(rule.refs)
+            self.relations = shape.relations | rule.reads()
+            self._returning = shape.described.primary_key
+            self._conflict = conflict_of(rule)
 
     def check(self, capabilities: Capabilities) -> None:
-        require_generated(self._shape, capabilities)
+        kind = self._shape.generated_kind
+        if kind is not None and kind not in capabilities.generated_keys:
+            require_generated(self._shape, capabilities)
         if self._rule is not None:
             capabilities.require("upsert", what="on_conflict")
             if self._rule.columns:
@@ -47,40 +61,60 @@ class InsertStage(Stage):
             if self._rule.where is not None:
                 capabilities.require("upsert_where", what="on_conflict with where")
 
-    @property
-    def width(self) -> int:
-        return len(self._shape.columns)
+    def count(self) -> int:
+        return -(-len(self._rows) // self.size)
 
-    def count(self, size: int) -> int:
-        return -(-len(self._rows) // size)
+    def operations(self, gateway: Gateway, resolve: Resolve) -> Sequence[Sending]:
+        if self.deferred or len(self._rows) > self.size:
+            return super().operations(gateway, resolve)
+        shape, rows = self._shape, self._rows
+        statement = InsertRows(shape.described.relation, shape.columns, rows, self._returning, self._conflict)
+        return ((gateway.compile(statement), (rows, self._positions)),)
 
-    def statements(self, resolve: Resolve, size: int) -> Iterator[tuple[Statement, Any]]:
-        conflict = self._conflict
-        if conflict is not None:
-            conflict = _resolved_conflict(conflict, resolve)
-        for start in range(0, len(self._rows), size):
-            rows = self._rows[start : start + size]
+    def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
+        shape = self._shape
+        conflict = None if self._conflict is None else _resolved_conflict(self._conflict, resolve)
+        found: list[tuple[Statement, Any]] = []
+        for start in range(0, len(self._rows), self.size):
+            chunk = slice(start, start + self.size)
+            rows = self._rows[chunk]
             if self._named:
                 rows = [_resolved(row, self._named, resolve) for row in rows]
-            statement = InsertRows(self.described.relation, self._shape.columns, rows, self._returning, conflict)
-            yield statement, (rows, self._positions[start : start + size])
+            statement = InsertRows(shape.described.relation, shape.columns, rows, self._returning, conflict)
+            found.append((statement, (rows, self._positions[chunk])))
+        return found
 
-    def take(self, sent: Any, result: Result, keys: Keys, tally: Tally, codecs: Codecs) -> None:
+    def blame(self, sent: Any, error: ConstraintViolation, done: Committed) -> None:
+        rows, positions = sent
+        done._suspects = blame(error, self._shape, rows, positions, done)
+
+    def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
         rows, positions = sent
         if self._rule is None:
-            tally.inserted += len(rows)
+            done.inserted += len(rows)
         else:
-            tally.inserted += result.inserted
-            tally.updated += result.updated
-            tally.ignored += result.ignored
+            done.inserted += result.inserted
+            done.updated += result.updated
+            done.ignored += result.ignored
+        keys = done._keys
         if self._returning:
-            found = _decoded(result.rows, self._returning, codecs)
+            decode = _key_decoder(self._shape, codecs)
+            for position, row in zip(positions, result.rows, strict=True):
+                # A row of None is that of a row that was ignored.
+                keys[position] = IGNORED if row[0] is None else row[0] if decode is None else decode(row)
         elif self._shape.key_indexes:
-            found = _keys_of(rows, self._shape.key_indexes)
-        else:
-            return
-        for position, key in zip(positions, found, strict=True):
-            keys.values[position] = key
+            for position, key in zip(positions, _keys_of(rows, self._shape.key_indexes), strict=True):
+                keys[position] = key
+
+
+def key_of(shape: RowShape, row: Values, result: Result, codecs: Codecs) -> Any:
+    """Return the key of the only row that was inserted, without a rule for conflicts, into a relation that has keys."""
+    if not shape.returning:
+        return _keys_of((row,), shape.key_indexes)[0]
+    ready = shape.ready
+    decode = ready[1] if ready is not None and ready[0] is codecs else _key_decoder(shape, codecs)
+    back = result.rows[0]
+    return back[0] if decode is None else decode(back)
 
 
 def require_generated(shape: RowShape, capabilities: Capabilities) -> None:
@@ -90,21 +124,18 @@ def require_generated(shape: RowShape, capabilities: Capabilities) -> None:
     Raises:
         Unsupported: It does not.
     """
-    if shape.generated is not None and _kind(shape.generated) not in capabilities.generated_keys:
-        raise _not_generated(shape.described, shape.generated, capabilities)
+    key, kind = shape.generated, shape.generated_kind
+    if key is not None and kind is not None and kind not in capabilities.generated_keys:
+        raise _not_generated(shape.described, key, kind, capabilities)
 
 
-def _kind(column: ColumnInfo) -> str:
-    return column.type.python.__name__.lower()
-
-
-def _not_generated(described: RelationInfo, key: ColumnInfo, capabilities: Capabilities) -> Unsupported:
+def _not_generated(described: RelationInfo, key: ColumnInfo, kind: str, capabilities: Capabilities) -> Unsupported:
     where = f"{described.relation.__name__}.{key.attribute}"
     known = ", ".join(sorted(capabilities.generated_keys)) or "none"
     return Unsupported(
         "generated_keys",
         capabilities.gateway,
-        f"{where} is given no value, and the {capabilities.gateway} gateway generates no keys of type {_kind(key)}, only: {known}",
+        f"{where} is given no value, and the {capabilities.gateway} gateway generates no keys of type {kind}, only: {known}",
         hint=f"give the key: push(model, {where}.to(…)); or have it made: column(primary_key=True, default=…)",
     )
 
@@ -135,22 +166,30 @@ def _keys_of(rows: Sequence[Values], indexes: Sequence[int]) -> list[Any]:
     return [tuple([row[index] for index in indexes]) for row in rows]
 
 
-def _decoded(rows: Sequence[tuple[Any, ...]], columns: Sequence[ColumnInfo], codecs: Codecs) -> list[Any]:
-    """Return the keys that came back; a row of None is that of a row that was ignored."""
-    decoders = [codecs.decoder(each.type) for each in columns]
-    if len(decoders) == 1:
-        decode = decoders[0]
-        if decode is None:
-            return [IGNORED if row[0] is None else row[0] for row in rows]
-        return [IGNORED if row[0] is None else decode(row[0]) for row in rows]
-    return [IGNORED if row[0] is None else _decoded_key(row, decoders) for row in rows]
+def _key_decoder(shape: RowShape, codecs: Codecs) -> DecodeKey | None:
+    """Return what makes a key of a row that comes back; None where it is the one value as it is."""
+    if shape.ready is not None and shape.ready[0] is codecs:
+        return shape.ready[1]
+    decoders = [codecs.decoder(each.type) for each in shape.described.primary_key]
+    only = decoders[0]
+    decode: DecodeKey | None = None
+    if len(decoders) > 1:
+        decode = partial(_decoded_key, decoders)
+    elif only is not None:
+        decode = partial(_decoded_value, only)
+    object.__setattr__(shape, "ready", (codecs, decode))
+    return decode
 
 
-def _decoded_key(row: tuple[Any, ...], decoders: Sequence[Callable[[Any], Any] | None]) -> Values:
+def _decoded_value(decode: Decoder, row: tuple[Any, ...]) -> Any:
+    return decode(row[0])
+
+
+def _decoded_key(decoders: Sequence[Decoder | None], row: tuple[Any, ...]) -> Values:
     return tuple([each if decode is None else decode(each) for each, decode in zip(row, decoders, strict=True)])
 
 
-def _conflict(rule: ConflictRule) -> Conflict:
+def conflict_of(rule: ConflictRule) -> Conflict:
     """Return the rule as gateways take it: an update raises the version and sets the `on_update` columns, too."""
     assigned = list(rule.assignments)
     if assigned:

@@ -17,12 +17,16 @@ from mapper.errors import QueryError
 from mapper.expressions import Assignment, Expr, Parameter
 from mapper.mapping import RelationMapping
 from mapper.relation import RelationInfo
+from mapper.types import Codecs
 
-__all__ = ["RowReader", "RowShape", "Values", "reader_of", "shape_of"]
+__all__ = ["DecodeKey", "RowReader", "RowShape", "Values", "reader_of", "shape_of"]
 
 Values: TypeAlias = tuple[Any, ...]
 
 Read: TypeAlias = Callable[[Any], Values]
+
+DecodeKey: TypeAlias = Callable[[Values], Any]
+"""Makes a key of what the store gives back: its one value, or a tuple of several."""
 
 LIMIT: Final = 2048
 """Shapes, readers and layouts that are kept; where there are more, all are made anew."""
@@ -36,11 +40,12 @@ class RowShape:
     Attributes:
         given: Columns that the rows give, in the order of declaration.
         columns: These and the ones with defaults, in the order of declaration: what goes to the store.
-        generated: The key that the store has to make, or None.
+        generated: The key that the store has to make, or None; `generated_kind` is what gateways call its type.
         returning: The key's columns where the store decides them; () where the rows have the whole key.
         defaults: What makes the values that are added; `constants` has them where they are always the same.
         arrange: Puts a row with the added values behind it in order; None where it is.
         key_indexes: Where the key's values are in a completed row; () where `returning` has them, or there is no key.
+        ready: The codecs that keys were read with last, and what makes keys with them.
     """
 
     described: RelationInfo
@@ -53,6 +58,14 @@ class RowShape:
     defaults: tuple[Callable[[], Any], ...] = field(repr=False)
     constants: Values | None = field(repr=False)
     arrange: Read | None = field(repr=False)
+    generated_kind: str | None = field(init=False, repr=False)
+    relations: frozenset[Any] = field(init=False, repr=False)
+    ready: tuple[Codecs, DecodeKey | None] | None = field(init=False, default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        kind = None if self.generated is None else self.generated.type.python.__name__.lower()
+        object.__setattr__(self, "generated_kind", kind)
+        object.__setattr__(self, "relations", frozenset((self.described.relation,)))
 
     def complete(self, rows: Sequence[Values]) -> Sequence[Values]:
         """Return the rows with a value for each of `columns`; the rows themselves where nothing is to be added."""
@@ -210,9 +223,11 @@ class RowReader:
 
     Attributes:
         described: The relation.
+        straight: The model's class, what reads one, and the shape of its rows, where reading one needs nothing else;
+            None elsewhere, and before the first was read.
     """
 
-    __slots__ = ("_layouts", "_mapping", "_model", "_wrapper", "described")
+    __slots__ = ("_layouts", "_mapping", "_model", "_wrapper", "described", "straight")
 
     def __init__(self, described: RelationInfo) -> None:
         if described.mapping is None:
@@ -223,6 +238,7 @@ class RowReader:
         wrapper = described.mapping.wrapper_class
         self._wrapper: Any = wrapper if wrapper is not self._model else None
         self._layouts: dict[tuple[object, ...], _Layout] = {}
+        self.straight: tuple[Any, Read, RowShape] | None = None
 
     def read(self, item: object, assignments: Sequence[Assignment[Any]] = ()) -> tuple[RowShape, Values]:
         """
@@ -241,16 +257,6 @@ class RowReader:
         layout = self._layout_for(wrapped, assignments)
         values = layout.read(item) + tuple([_value(each) for each in assignments])
         return layout.arrange(values)
-
-    def straight(self) -> tuple[Any, Read, RowShape] | None:
-        """
-        Return the model's class, what reads one, and the shape, where reading one needs nothing else; None elsewhere,
-        and before the first was read.
-        """
-        layout = self._layouts.get((False,))
-        if layout is None or layout.pick is not None or layout.optional or self.described.own_dehydrate:
-            return None
-        return self._model, layout.read, layout.shape
 
     def _is_wrapped(self, item: object) -> bool:
         if self._wrapper is not None and isinstance(item, self._wrapper):
@@ -299,6 +305,8 @@ class RowReader:
         if len(self._layouts) >= LIMIT:
             self._layouts.clear()
         self._layouts[wrapped, *[each.attribute.key for each in assignments]] = layout
+        if not wrapped and not assignments and not optional and layout.pick is None and not described.own_dehydrate:
+            self.straight = (self._model, layout.read, layout.shape)
         return layout
 
     def _own(self, wrapped: bool) -> tuple[tuple[ColumnInfo, ...], Read]:

@@ -6,21 +6,23 @@ store's answers go in again.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final, TypeAlias
 from uuid import UUID
 
-from attrs import define
+from attrs import frozen
 
 from mapper import types
 from mapper.assembly import counter
 from mapper.capabilities import Capabilities
 from mapper.columns import NOT_GIVEN, ColumnInfo
-from mapper.deferred import Ref
-from mapper.errors import MissingRow
+from mapper.committed import Committed
+from mapper.deferred import KeyPart, Ref
+from mapper.errors import ConstraintViolation
 from mapper.expressions import Expr, Parameter
+from mapper.gateway import Gateway, Program
 from mapper.layouts import Values
-from mapper.operations import Result
+from mapper.operations import Operation, Result
 from mapper.relation import RelationInfo, info
 from mapper.statements import Delete, DeleteRows, Statement, UpdateRows
 from mapper.statements import Update as UpdateStatement
@@ -29,19 +31,19 @@ from mapper.writes import Assigned, Deletion, RowUpdate, Update, reads_of
 
 __all__ = [
     "CHUNK",
-    "IGNORED",
-    "UNKNOWN",
     "DeleteStage",
     "DeletionStage",
-    "Keys",
     "Resolve",
+    "Sending",
     "Stage",
-    "Tally",
+    "UpdateForm",
     "UpdateStage",
     "UpdatingStage",
     "by_itself",
     "chunk_size",
     "example",
+    "form_of",
+    "further_of",
     "resolved",
     "shape_key",
 ]
@@ -52,46 +54,11 @@ Rows of one operation, at most: what is encoded at once stays small, and what an
 unnoticed.
 """
 
-UNKNOWN: Final[Any] = object()
-IGNORED: Final[Any] = object()
-
 Resolve: TypeAlias = Callable[[Ref[Any]], Any]
 """Gives the key that a ref stands for."""
 
-
-class Keys:
-    """The keys of the rows of a changeset, by position, as far as they are known."""
-
-    __slots__ = ("values",)
-
-    def __init__(self, size: int) -> None:
-        self.values: list[Any] = [UNKNOWN] * size
-
-    def resolve(self, ref: Ref[Any]) -> Any:
-        """
-        Return the key that a ref stands for.
-
-        Raises:
-            MissingRow: Its row was ignored because of a conflict, and has none.
-        """
-        key = self.values[ref.position]
-        if key is IGNORED:
-            raise MissingRow(
-                f"{ref!r} has no key: its row was ignored because of a conflict",
-                relation=ref.relation,
-                hint="update the stored row on a conflict, then its key comes back: on_conflict(…, update=[…])",
-            )
-        return key
-
-
-@define
-class Tally:
-    """Numbers of rows."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    ignored: int = 0
+Sending: TypeAlias = tuple[Operation, Any]
+"""An operation, and what `Stage.take` needs to know of it."""
 
 
 class Stage(ABC):
@@ -99,18 +66,35 @@ class Stage(ABC):
     What goes to the store together.
 
     Attributes:
-        described: The relation that is written.
+        relations: Every relation that it touches.
+        looks: Whether what it sends depends on the store; it then has a `program` of its own.
         deferred: Whether it names keys that are not known before the commit has begun.
-        reads: Further relations that it reads.
+        width: Parameters of a row.
+        size: Rows of one operation, at most, on the gateway that it is prepared for.
+        compiled: What it was compiled to there; None where it is `deferred`.
     """
 
-    described: RelationInfo
+    __slots__ = ("compiled", "deferred", "relations", "size", "width")
+
+    looks: ClassVar[bool] = False
+    relations: frozenset[Any]
     deferred: bool
-    reads: frozenset[Any] = frozenset()
+    width: int
+    size: int
+    compiled: Sequence[Sending] | None
+
+    def __init__(self, relations: frozenset[Any], width: int, deferred: bool) -> None:
+        self.relations = relations
+        self.width = width
+        self.deferred = deferred
 
     @abstractmethod
-    def statements(self, resolve: Resolve, size: int) -> Iterator[tuple[Statement, Any]]:
-        """Give the statements, of at most `size` rows each, and with each what `take` needs to know of it."""
+    def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
+        """Return the statements, of at most `size` rows each, and with each what `take` needs to know of it."""
+
+    def operations(self, gateway: Gateway, resolve: Resolve) -> Sequence[Sending]:
+        """Return the statements compiled; otherwise as `statements`."""
+        return [(gateway.compile(statement), sent) for statement, sent in self.statements(resolve)]
 
     def check(self, capabilities: Capabilities) -> None:
         """
@@ -121,17 +105,20 @@ class Stage(ABC):
         """
         del capabilities
 
-    @property
-    @abstractmethod
-    def width(self) -> int:
-        """Parameters of a row."""
+    def program(self, gateway: Gateway, done: Committed) -> Program[None]:
+        """Return what is sent where the stage `looks`."""
+        raise NotImplementedError
 
     @abstractmethod
-    def count(self, size: int) -> int:
+    def count(self) -> int:
         """Return the number of statements."""
 
+    def blame(self, sent: Any, error: ConstraintViolation, done: Committed) -> None:
+        """Tell an error which row it is about, where that is known; else leave suspects with what was done."""
+        del sent, error, done
+
     @abstractmethod
-    def take(self, sent: Any, result: Result, keys: Keys, tally: Tally, codecs: Codecs) -> None:
+    def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
         """Take the answer to a statement."""
 
 
@@ -149,7 +136,8 @@ def example(ref: Ref[Any]) -> Any:
     Raises:
         LookupError: None is known for keys of its type.
     """
-    return _EXAMPLES[type(info(ref.relation).primary_key[0].type)]
+    part = ref.part if isinstance(ref, KeyPart) else 0
+    return _EXAMPLES[type(info(ref.relation).primary_key[part].type)]
 
 
 _EXAMPLES: Final[dict[Any, Any]] = {types.Integer: 1, types.Text: "", types.Varchar: "", types.Uuid: UUID(int=0)}
@@ -178,136 +166,166 @@ def shape_key(assigned: Sequence[Assigned], conditions: Sequence[Expr[bool, Any]
     return f"set {sets} where {','.join([each.key for each in conditions])}"
 
 
+@frozen(eq=False)
+class UpdateForm:
+    """
+    What updates of single rows of one shape have in common; it is made once for each shape.
+
+    Attributes:
+        assignments, key: As of `UpdateRows`.
+        version: The column by which an update is optimistic; None where rows do not tell theirs.
+        further: Values behind those of a row that are always the same; None where some are made at each commit.
+        relations: Every relation that is touched.
+    """
+
+    assignments: tuple[Assigned, ...]
+    key: str
+    version: ColumnInfo | None
+    further: Values | None
+    relations: frozenset[Any]
+
+
+def form_of(shape: RowUpdate) -> UpdateForm:
+    """Return the form of a shape, made where it is asked for first."""
+    if shape.form is not None:
+        return shape.form
+    described, own, take = shape.described, _own(shape), counter()
+    every = [*shape.assignments, *own]
+    made = any([callable(column.options.on_update) for column, _ in own])
+    form = UpdateForm(
+        assignments=tuple([(column, expression.numbered(take)) for column, expression in every]),
+        key=shape_key(every, ()),
+        version=described.version if shape.told else None,
+        further=None if made else _values_of(own),
+        relations=shape.reads | {described.relation},
+    )
+    object.__setattr__(shape, "form", form)
+    return form
+
+
+def _own(shape: RowUpdate) -> list[Assigned]:
+    return by_itself(shape.described, [column for column, _ in shape.assignments], version=not shape.told)
+
+
+def _values_of(own: Sequence[Assigned]) -> Values:
+    return tuple([value for _, expression in own for value in expression.parameters])
+
+
+def further_of(shape: RowUpdate) -> Values:
+    """Return the values that a commit makes, which stand behind those of a row; see `UpdateForm.further`."""
+    return _values_of(_own(shape))
+
+
 class UpdateStage(Stage):
     """Updates of single rows by key, all of one shape."""
 
-    def __init__(self, shape: RowUpdate, rows: Sequence[tuple[Values, Values]], refs: bool) -> None:
-        self.described = shape.described
-        self.deferred = refs
-        mapping = shape.described.mapping
-        tells_version = mapping is not None and mapping.version_of is not None
-        self._version = shape.described.version if tells_version else None
-        assigned = [column for column, _ in shape.assignments]
-        own = by_itself(shape.described, assigned, version=not tells_version)
-        take = counter()
-        every = [*shape.assignments, *own]
-        self._assignments = tuple([(column, expression.numbered(take)) for column, expression in every])
-        self._key = shape_key(every, ())
-        self.reads = reads_of([expression for _, expression in every])
-        self._further = tuple([value for _, expression in own for value in expression.parameters])
-        self._rows = list(rows)
+    __slots__ = ("_form", "_rows", "_shape")
 
-    @property
-    def width(self) -> int:
-        values, key = self._rows[0]
-        return len(values) + len(self._further) + len(key)
+    def __init__(self, shape: RowUpdate, rows: Sequence[Values], refs: bool) -> None:
+        form = form_of(shape)
+        further = form.further if form.further is not None else further_of(shape)
+        behind = shape.width
+        self._rows = [row[:behind] + further + row[behind:] for row in rows] if further else list(rows)
+        super().__init__(form.relations, len(self._rows[0]), refs)
+        self._shape = shape
+        self._form = form
 
-    def count(self, size: int) -> int:
-        return -(-len(self._rows) // size)
+    def count(self) -> int:
+        return -(-len(self._rows) // self.size)
 
-    def statements(self, resolve: Resolve, size: int) -> Iterator[tuple[Statement, Any]]:
-        further = self._further
-        for start in range(0, len(self._rows), size):
-            rows = [values + further + key for values, key in self._rows[start : start + size]]
+    def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
+        form, relation = self._form, self._shape.described.relation
+        found: list[tuple[Statement, Any]] = []
+        for start in range(0, len(self._rows), self.size):
+            rows = self._rows[start : start + self.size]
             if self.deferred:
                 rows = [resolved(row, resolve) for row in rows]
-            yield UpdateRows(self.described.relation, self._assignments, rows, self._key, self._version), len(rows)
+            found.append((UpdateRows(relation, form.assignments, rows, form.key, form.version), len(rows)))
+        return found
 
-    def take(self, sent: Any, result: Result, keys: Keys, tally: Tally, codecs: Codecs) -> None:
-        del result, keys, codecs
-        tally.updated += sent
+    def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
+        del result, codecs
+        done.updated += sent
 
 
 class DeleteStage(Stage):
     """Deletes of single rows by key."""
 
-    deferred = False
+    __slots__ = ("_described", "_rows", "_version")
 
-    def __init__(self, described: RelationInfo, rows: Sequence[Values]) -> None:
-        self.described = described
+    def __init__(self, described: RelationInfo, rows: Sequence[Values], told: bool, refs: bool) -> None:
+        super().__init__(frozenset((described.relation,)), len(rows[0]), refs)
+        self._described = described
         self._rows = rows
-        mapping = described.mapping
-        tells_version = mapping is not None and mapping.version_of is not None
-        self._version = described.version if tells_version else None
+        self._version = described.version if told else None
 
-    @property
-    def width(self) -> int:
-        return len(self._rows[0])
+    def count(self) -> int:
+        return -(-len(self._rows) // self.size)
 
-    def count(self, size: int) -> int:
-        return -(-len(self._rows) // size)
+    def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
+        rows = [resolved(row, resolve) for row in self._rows] if self.deferred else self._rows
+        chunks = [rows[start : start + self.size] for start in range(0, len(rows), self.size)]
+        return [(DeleteRows(self._described.relation, each, self._version), len(each)) for each in chunks]
 
-    def statements(self, resolve: Resolve, size: int) -> Iterator[tuple[Statement, Any]]:
-        del resolve
-        for start in range(0, len(self._rows), size):
-            rows = self._rows[start : start + size]
-            yield DeleteRows(self.described.relation, rows, self._version), len(rows)
-
-    def take(self, sent: Any, result: Result, keys: Keys, tally: Tally, codecs: Codecs) -> None:
-        del result, keys, codecs
-        tally.deleted += sent
+    def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
+        del result, codecs
+        done.deleted += sent
 
 
 class UpdatingStage(Stage):
     """One update by conditions."""
 
+    __slots__ = ("_assignments", "_described", "_key", "_reads", "_values", "_where")
+
     def __init__(self, write: Update) -> None:
-        self.described = write.described
-        self.deferred = any(True for _ in write.named())
         own = by_itself(write.described, [column for column, _ in write.assignments])
         assigned, conditions = [*write.assignments, *own], tuple(write.conditions)
         expressions = [*[expression for _, expression in assigned], *conditions]
         take = counter()
+        self._described = write.described
         self._assignments = tuple([(column, expression.numbered(take)) for column, expression in assigned])
         self._where = tuple([each.numbered(take) for each in conditions])
         self._values = tuple([value for each in expressions for value in each.parameters])
         self._key = shape_key(assigned, conditions)
-        self.reads = reads_of(expressions)
+        self._reads = reads_of(expressions)
+        deferred = any(True for _ in write.named())
+        super().__init__(self._reads | {write.described.relation}, len(self._values), deferred)
 
-    @property
-    def width(self) -> int:
-        return len(self._values)
-
-    def count(self, size: int) -> int:
-        del size
+    def count(self) -> int:
         return 1
 
-    def statements(self, resolve: Resolve, size: int) -> Iterator[tuple[Statement, Any]]:
-        del size
+    def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
         values = resolved(self._values, resolve) if self.deferred else self._values
-        relation, reads = self.described.relation, self.reads
-        yield UpdateStatement(relation, self._assignments, self._where, self._key, values, reads=reads), None
+        relation, reads = self._described.relation, self._reads
+        return [(UpdateStatement(relation, self._assignments, self._where, self._key, values, reads=reads), None)]
 
-    def take(self, sent: Any, result: Result, keys: Keys, tally: Tally, codecs: Codecs) -> None:
-        del sent, keys, codecs
-        tally.updated += result.count
+    def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
+        del sent, codecs
+        done.updated += result.count
 
 
 class DeletionStage(Stage):
     """One delete by conditions."""
 
+    __slots__ = ("_described", "_key", "_reads", "_values", "_where")
+
     def __init__(self, write: Deletion) -> None:
-        self.described = write.described
-        self.deferred = any(True for _ in write.named())
         take = counter()
+        self._described = write.described
         self._where = tuple([each.numbered(take) for each in write.conditions])
         self._values = tuple([value for each in write.conditions for value in each.parameters])
         self._key = shape_key((), write.conditions)
-        self.reads = reads_of(write.conditions)
+        self._reads = reads_of(write.conditions)
+        deferred = any(True for _ in write.named())
+        super().__init__(self._reads | {write.described.relation}, len(self._values), deferred)
 
-    @property
-    def width(self) -> int:
-        return len(self._values)
-
-    def count(self, size: int) -> int:
-        del size
+    def count(self) -> int:
         return 1
 
-    def statements(self, resolve: Resolve, size: int) -> Iterator[tuple[Statement, Any]]:
-        del size
+    def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
         values = resolved(self._values, resolve) if self.deferred else self._values
-        yield Delete(self.described.relation, self._where, self._key, values, reads=self.reads), None
+        return [(Delete(self._described.relation, self._where, self._key, values, reads=self._reads), None)]
 
-    def take(self, sent: Any, result: Result, keys: Keys, tally: Tally, codecs: Codecs) -> None:
-        del sent, keys, codecs
-        tally.deleted += result.count
+    def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
+        del sent, codecs
+        done.deleted += result.count

@@ -7,10 +7,11 @@ Writes go in; stages come out, in the order in which they go to the store.
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import frozen
 
 from mapper.checking import unique_sets
-from mapper.deferred import Ref
+from mapper.deferred import KeyPart, Ref
+from mapper.differing import DifferingStage
 from mapper.errors import QueryError
 from mapper.expressions import Expr
 from mapper.insertion import InsertStage
@@ -20,11 +21,17 @@ from mapper.relation import RelationInfo, info
 from mapper.stages import DeleteStage, DeletionStage, Stage, UpdateStage, UpdatingStage
 from mapper.writes import DeletedRows, Deletion, PushedRows, Update, UpdatedRows, Write, reads_of
 
-__all__ = ["staged"]
+__all__ = ["Planned", "planned", "staged"]
+
+Planned: TypeAlias = Any
+"""A row of a write as it was given; None for an update or delete by conditions."""
 
 Touch: TypeAlias = Callable[[int], Tokens]
 
 NOTHING: Final[Tokens] = ((), ())
+
+# Made once: a union of classes in a call of `isinstance` costs more than all else there.
+_OF_ROWS: Final = (PushedRows, UpdatedRows, DeletedRows)
 
 
 def staged(writes: Sequence[Write], numbers: Sequence[int]) -> list[Stage]:
@@ -38,25 +45,44 @@ def staged(writes: Sequence[Write], numbers: Sequence[int]) -> list[Stage]:
     Raises:
         QueryError: An update or delete says neither which rows nor that it means all.
     """
-    if len(writes) == 1 and not _names_keys(writes[0]):
-        return [_alone(writes[0])]
+    only = writes[0]
+    if len(writes) == 1 and not (isinstance(only, _OF_ROWS) and only.refs):
+        return [_alone(only)]
     links = _Links(writes)
     merging = {each.described.relation for each in writes if isinstance(each, PushedRows) and each.conflict is not None}
     ready = [_ready(each, each.described.relation in merging, links) for each in writes]
     places = _Places(writes, numbers)
     steps = plan([_Planned(each, places) for each in ready], _parents)
-    return [_stage(_rows_of(step, ready)) for step in steps]
+    return [_stage_of(step, ready) for step in steps]
+
+
+def planned(writes: Sequence[Write], numbers: Sequence[int]) -> list[tuple[Write, list[Planned]]]:
+    """Return what would go to the store together, in that order: a write of that kind, and rows as they were given."""
+    links = _Links(writes)
+    merging = {each.described.relation for each in writes if isinstance(each, PushedRows) and each.conflict is not None}
+    ready = [_ready(each, each.described.relation in merging, links) for each in writes]
+    found: list[tuple[Write, list[Planned]]] = []
+    for step in plan([_Planned(each, _Places(writes, numbers)) for each in ready], _parents):
+        rows: list[tuple[int, Any]] = []
+        for part in step.parts:
+            write = ready[part.write].write
+            if isinstance(write, Update | Deletion):
+                rows.append((write.position, None))
+                continue
+            taken = range(len(write.rows)) if part.rows is None else part.rows
+            rows.extend([(write.positions[row], write.rows[row]) for row in taken])
+        rows.sort(key=_position)
+        found.append((ready[step.parts[0].write].write, [row for _, row in rows]))
+    return found
 
 
 def _alone(write: Write) -> Stage:
     """Return the stage of the only write: nothing is to be ordered."""
-    match write:
-        case PushedRows(shape=shape):
-            return InsertStage(shape, write.conflict, shape.complete(write.rows), write.positions, False)
-        case UpdatedRows() | DeletedRows():
-            return _stage(_Rows(write, write.rows, write.positions))
-        case Update() | Deletion():
-            return _stage(_Rows(write, (), ()))
+    if isinstance(write, PushedRows):
+        shape, rows = write.shape, write.rows
+        completed = shape.complete(rows) if shape.defaults else rows
+        return InsertStage(shape, write.conflict, completed, write.positions, False)
+    return _stage(write, write.rows if isinstance(write, _OF_ROWS) else (), (), refs=False)
 
 
 @frozen(eq=False)
@@ -82,10 +108,10 @@ def _ready(write: Write, merging: bool, links: "_Links") -> _Ready:
         case PushedRows():
             return _ready_insert(write, merging, links)
         case UpdatedRows(shape=shape):
-            reads = reads_of([expression for _, expression in shape.assignments])
-            return _Ready(write, write if reads else shape.key, write.positions, write.rows, reads, _row_tokens(write))
+            key = write if shape.reads else shape.key
+            return _Ready(write, key, write.positions, write.rows, shape.reads, _row_tokens(write))
         case DeletedRows():
-            return _Ready(write, write.kind, write.positions, write.rows)
+            return _Ready(write, (write.kind, write.told), write.positions, write.rows)
         case Update():
             values: list[Expr[Any, Any]] = [expression for _, expression in write.assignments]
             return _Ready(write, write, (write.position,), (), reads_of([*values, *write.conditions]))
@@ -113,10 +139,10 @@ def _ready_insert(write: PushedRows, merging: bool, links: "_Links") -> _Ready:
 
 def _row_tokens(write: UpdatedRows) -> Touch:
     """Updates of one row keep their order; those that make room for others, or read them, keep it with all such."""
-    relation, width = write.described.relation, len(write.described.primary_key)
+    relation, width = write.described.relation, write.shape.width
     further = (("updates", relation),) if write.shape.ordered else ()
-    rows = write.rows
-    return lambda row: ((_token(relation, "key", rows[row][1][:width]), *further), ())
+    rows, key = write.rows, slice(width, width + len(write.described.primary_key))
+    return lambda row: ((_token(relation, "key", rows[row][key]), *further), ())
 
 
 def _insert_tokens(write: PushedRows, rows: Sequence[Values], links: "_Links | None") -> Touch:
@@ -151,12 +177,16 @@ def _token(relation: Any, names: Hashable, values: Sequence[Any]) -> Hashable:
     """Return what stands for the values of some columns; None where one is NULL, which is equal to nothing."""
     if any(each is None for each in values):
         return None
-    token = (relation, names, *[id(each) if isinstance(each, Ref) else each for each in values])
+    token = (relation, names, *[_named(each) if isinstance(each, Ref) else each for each in values])
     try:
         hash(token)
     except TypeError:
         return (relation, names)
     return token
+
+
+def _named(ref: Ref[Any]) -> Hashable:
+    return Ref, ref.position, ref.part if isinstance(ref, KeyPart) else 0
 
 
 class _Links:
@@ -253,35 +283,20 @@ def _refs_of(write: Write) -> Iterator[tuple[int, Ref[Any]]]:
             yield from refs
             for ref in rule.refs if rule is not None else ():
                 yield from [(row, ref) for row in range(len(write.rows))]
-        case UpdatedRows(refs=refs):
+        case UpdatedRows(refs=refs) | DeletedRows(refs=refs):
             yield from refs
         case Update() | Deletion():
             yield from [(0, ref) for ref in write.named()]
-        case DeletedRows():
-            pass
 
 
 def _names_keys(write: Write) -> bool:
-    return isinstance(write, PushedRows | UpdatedRows) and bool(write.refs)
+    return isinstance(write, _OF_ROWS) and bool(write.refs)
 
 
-@frozen(eq=False)
-class _Rows:
-    """Rows that go together, in the order given, with the first of the writes that they come from."""
-
-    write: Write
-    rows: Sequence[Any]
-    positions: Sequence[int]
-    refs: bool = field(default=False)
-
-
-def _whole(ready: _Ready) -> _Rows:
-    return _Rows(ready.write, ready.rows, ready.positions, _names_keys(ready.write))
-
-
-def _rows_of(step: Step, ready: Sequence[_Ready]) -> _Rows:
+def _stage_of(step: Step, ready: Sequence[_Ready]) -> Stage:
     if len(step.parts) == 1 and step.parts[0].rows is None:
-        return _whole(ready[step.parts[0].write])
+        only = ready[step.parts[0].write]
+        return _stage(only.write, only.rows, only.positions, refs=_names_keys(only.write))
     found: list[tuple[int, Any]] = []
     for part in step.parts:
         each = ready[part.write]
@@ -290,27 +305,28 @@ def _rows_of(step: Step, ready: Sequence[_Ready]) -> _Rows:
     found.sort(key=_position)
     writes = [ready[part.write].write for part in step.parts]
     refs = any([_names_keys(each) for each in writes])
-    return _Rows(writes[0], [row for _, row in found], [position for position, _ in found], refs)
+    return _stage(writes[0], [row for _, row in found], [position for position, _ in found], refs=refs)
 
 
 def _position(row: tuple[int, Any]) -> int:
     return row[0]
 
 
-def _stage(rows: _Rows) -> Stage:
-    match rows.write:
+def _stage(write: Write, rows: Sequence[Any], positions: Sequence[int], *, refs: bool) -> Stage:
+    """Return the stage of rows that go together, in the order given. `write` is the first that they come from."""
+    match write:
         case PushedRows(shape=shape, conflict=rule):
-            return InsertStage(shape, rule, rows.rows, rows.positions, rows.refs)
+            return InsertStage(shape, rule, rows, positions, refs)
         case UpdatedRows(shape=update):
-            return UpdateStage(update, rows.rows, rows.refs)
-        case DeletedRows(described=described):
-            return DeleteStage(described, rows.rows)
+            return DifferingStage(update, rows) if update.differing else UpdateStage(update, rows, refs)
+        case DeletedRows(described=described, told=told):
+            return DeleteStage(described, rows, told, refs)
         case Update():
-            _require_rows(rows.write)
-            return UpdatingStage(rows.write)
+            _require_rows(write)
+            return UpdatingStage(write)
         case Deletion():
-            _require_rows(rows.write)
-            return DeletionStage(rows.write)
+            _require_rows(write)
+            return DeletionStage(write)
 
 
 def _require_rows(write: Update | Deletion) -> None:

@@ -6,17 +6,20 @@ until something else is written to their relation.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from attrs import define, field, frozen
 
 from mapper.assembly import walk
 from mapper.columns import ColumnInfo
-from mapper.deferred import Ref
+from mapper.deferred import KeyPart, Ref
 from mapper.expressions import Expr, Subquery
 from mapper.layouts import RowShape, Values
 from mapper.planner import Kind
 from mapper.relation import RelationInfo
+
+if TYPE_CHECKING:
+    from mapper.stages import UpdateForm
 
 __all__ = [
     "ConflictRule",
@@ -121,13 +124,30 @@ class RowUpdate:
     Attributes:
         assignments: Pairs of column and expression; the values in them are only examples.
         key: The shape as text.
+        told: Whether the rows tell the version that they had, which is compared.
         ordered: Whether its rows keep their order with those of other shapes: it touches what is unique, or reads rows.
+        differing: Whether rows are updated only where they differ from the store, which are looked up before.
+        free: Whether other new rows of the relation can come before it or behind it alike: it touches nothing unique.
+        width: How many values the assignments have.
+        reads: Relations that its subqueries read.
+        form: What is made of it for the store, once.
     """
 
     described: RelationInfo
     assignments: tuple[Assigned, ...]
     key: str
+    told: bool
     ordered: bool
+    free: bool
+    differing: bool = False
+    width: int = field(init=False, repr=False)
+    reads: frozenset[Any] = field(init=False, repr=False)
+    form: "UpdateForm | None" = field(default=None, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        expressions = [expression for _, expression in self.assignments]
+        object.__setattr__(self, "width", sum([len(each.parameters) for each in expressions]))
+        object.__setattr__(self, "reads", reads_of(expressions))
 
 
 @define(eq=False)
@@ -136,13 +156,15 @@ class UpdatedRows:
     Updates of single rows by key, of one shape.
 
     Attributes:
-        rows: For each row the values of the assignments, and the key's values followed by the version's, if any.
+        rows: For each row the values of the assignments, then the key's, then the version's where the shape says so.
+        behind: Whether new rows pushed later may come before it, because it is of new rows alone.
     """
 
     shape: RowUpdate
     number: int
+    behind: bool = False
     positions: list[int] = field(factory=list)
-    rows: list[tuple[Values, Values]] = field(factory=list)
+    rows: list[Values] = field(factory=list)
     refs: list[tuple[int, Ref[Any]]] = field(factory=list)
     closed: bool = False
 
@@ -155,18 +177,20 @@ class UpdatedRows:
 
     def contents(self) -> Iterator[tuple[object, ...]]:
         """As of `PushedRows`."""
-        for position, (values, key) in zip(self.positions, self.rows, strict=True):
-            yield position, "update row", self.described.token, self.shape.key, _plain(values), key
+        for position, row in zip(self.positions, self.rows, strict=True):
+            yield position, "update row", self.described.token, self.shape.key, _plain(row)
 
 
 @define(eq=False)
 class DeletedRows:
-    """Deletes of single rows by key; `rows` has the key's values followed by the version's, if any."""
+    """Deletes of single rows by key; `rows` has the key's values followed by the version's where they are `told`."""
 
     described: RelationInfo
+    told: bool
     number: int
     positions: list[int] = field(factory=list)
     rows: list[Values] = field(factory=list)
+    refs: list[tuple[int, Ref[Any]]] = field(factory=list)
     closed: bool = False
 
     kind: ClassVar[Kind] = "delete rows"
@@ -174,7 +198,7 @@ class DeletedRows:
     def contents(self) -> Iterator[tuple[object, ...]]:
         """As of `PushedRows`."""
         for position, row in zip(self.positions, self.rows, strict=True):
-            yield position, "delete row", self.described.token, row
+            yield position, "delete row", self.described.token, _plain(row)
 
 
 @define(eq=False)
@@ -251,4 +275,8 @@ def _content_of(expressions: Sequence[Expr[Any, Any]]) -> tuple[object, object]:
 
 def _plain(values: Iterable[Any]) -> tuple[Any, ...]:
     """Return values that can be compared with those of another changeset: a ref is the position that it stands for."""
-    return tuple([("ref", each.position) if isinstance(each, Ref) else each for each in values])
+    return tuple([_position(each) if isinstance(each, Ref) else each for each in values])
+
+
+def _position(ref: Ref[Any]) -> tuple[Any, ...]:
+    return ("ref", ref.position, ref.part) if isinstance(ref, KeyPart) else ("ref", ref.position)

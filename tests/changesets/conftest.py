@@ -5,10 +5,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateways.memory import MemoryGateway
+from gateways.postgres import PostgresGateway
 from gateways.sqlite import SQLiteGateway
 from mapper.gateway import Gateway
 from tests.changesets.blog import Blog
+from tests.changesets.forum import Forum
 from tests.fake_gateway import FakeGateway
+from tests.servers.fixtures import Databases, databases
+
+__all__ = ["blog", "databases", "fake", "forum", "gateway"]
 
 
 @pytest.fixture(params=[MemoryGateway, lambda: SQLiteGateway(":memory:")], ids=["memory", "sqlite"])
@@ -29,3 +34,23 @@ def blog(gateway: Gateway) -> Blog:
 def fake() -> FakeGateway:
     """A gateway that logs."""
     return FakeGateway()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def forum(request: pytest.FixtureRequest) -> AsyncIterator[Forum]:
+    """The repository of `tests.changesets.forum` on each gateway, with empty tables."""
+    if request.param == "postgres":
+        servers: Databases = request.getfixturevalue("databases")
+        url = await servers.create()
+        async with PostgresGateway(url, max_connections=3) as postgres:
+            yield await _with_tables(postgres)
+        await servers.drop(url)
+        return
+    async with MemoryGateway() if request.param == "memory" else SQLiteGateway(":memory:") as made:
+        yield await _with_tables(made)
+
+
+async def _with_tables(gateway: Gateway) -> Forum:
+    forum = Forum(gateway)
+    await forum.push_schema()
+    return forum

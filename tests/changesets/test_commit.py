@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from mapper.commit import Committed
+from mapper.committed import Committed
 from mapper.errors import (
     CommitUnknown,
     ConnectionLost,

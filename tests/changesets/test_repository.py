@@ -173,10 +173,18 @@ async def test_schema_is_pushed_in_one_transaction_where_possible():
 
     fake = FakeGateway()
     await Small(fake).push_schema()
-    assert fake.log == ["+", "start", "CreateSchema Posts", "CreateSchema Users", "commit", "-"]
+    assert fake.log == [
+        "+",
+        "start",
+        "CreateSchema Posts",
+        "CreateSchema Users",
+        "CreateSchema CommitRecords",
+        "commit",
+        "-",
+    ]
     fake = FakeGateway(ddl_transactions=False)
     await Small(fake).push_schema()
-    assert fake.log == ["+", "CreateSchema Posts", "CreateSchema Users", "-"]
+    assert fake.log == ["+", "CreateSchema Posts", "CreateSchema Users", "CreateSchema CommitRecords", "-"]
 
 
 @pytest.mark.feature("T31")
