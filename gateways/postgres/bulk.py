@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from gateways.postgres.columns import parameter_type
+from gateways.postgres.columns import array_of, parameter_type
 from mapper.columns import ColumnInfo
 from mapper.relation import RelationInfo
 
@@ -36,7 +36,8 @@ GIVEN: Final = '"mapper given"'
 
 ORDER: Final = '"mapper order"'
 
-_PLACE: Final = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")|\$(\d+)::(\w+(?:\[\])?)""")
+_TYPE: Final = r"""(?:\w+|"(?:[^"]|"")*")(?:\."(?:[^"]|"")*")?(?:\[\])?"""
+_PLACE: Final = re.compile(rf"""('(?:[^']|'')*'|"(?:[^"]|"")*")|\$(\d+)::({_TYPE})""")
 
 
 @frozen
@@ -86,7 +87,7 @@ def _name(number: int) -> str:
 
 def rows_of(types: Sequence[str]) -> str:
     """Return a source of rows from arrays, with their position behind their values."""
-    arrays = ", ".join([f"${index + 1}::{each}[]" for index, each in enumerate(types)])
+    arrays = ", ".join([f"${index + 1}::{array_of(each)}" for index, each in enumerate(types)])
     return f"unnest({arrays}) WITH ORDINALITY"
 
 

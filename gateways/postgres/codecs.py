@@ -6,6 +6,7 @@ the same: the driver speaks the binary formats. Documents travel as JSON text.
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
@@ -15,17 +16,24 @@ from uuid import UUID
 import attrs
 
 from gateways.postgres.columns import parameter_type, refusal
+from gateways.postgres.types import PostgresType
 from mapper.types import (
     Codec,
+    Date,
     Decoder,
     Encoder,
     Enumeration,
+    Interval,
     Json,
     List,
+    Misfit,
     Numeric,
     StorageType,
+    Time,
+    Timestamp,
     TimestampTz,
     Uuid,
+    decimals,
     document_decoder,
     document_encoder,
 )
@@ -64,14 +72,62 @@ def _encoder(type_: StorageType[Any]) -> Encoder:
             encode_item = _encoder(type_.item)
             return lambda value: type_.converted(value, encode_item)
         case Json():
-            return document_encoder(type_.annotation)
+            return _document_encoder(type_)
         case Codec():
             encode = _encoder(type_.storage)
             return lambda value: type_.converted(value, encode)
+        case Numeric(precision=None):
+            return _numeric_encoder(type_)
+        case PostgresType():
+            return type_.encoder(POSTGRES_CODECS)
         case _ if parameter_type(type_):
             return type_.check
         case _:
             raise refusal(type_)
+
+
+def _document_encoder(type_: Json) -> Encoder:
+    encode = document_encoder(type_.annotation)
+
+    def written(value: Any) -> str:
+        text = encode(value)
+        return _NUMBER.sub(_with_point, text) if _EXPONENT.search(text) is not None else text
+
+    return written
+
+
+_EXPONENT: Final = re.compile(r"\de\+?\d", re.IGNORECASE)
+_NUMBER: Final = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?e\+?\d+', re.IGNORECASE)
+
+
+def _with_point(found: "re.Match[str]") -> str:
+    """
+    Write a large float with a point: without one `1e23` would come back as an integer, of which it is no equal. Strings
+    are left as they are.
+    """
+    text = found[0]
+    if text[0] == '"':
+        return text
+    digits = f"{Decimal(text):f}"
+    return digits if "." in digits else f"{digits}.0"
+
+
+def _numeric_encoder(type_: Numeric) -> Encoder:
+    """Decimals without a precision may be no numbers, too: PostgreSQL keeps NaN, which equals itself, and infinity."""
+    check = type_.check
+
+    def encode(value: Any) -> Decimal:
+        try:
+            return check(value)
+        except Misfit:
+            if type(value) is Decimal and str(value) in _NO_NUMBERS:
+                return value
+            raise
+
+    return encode
+
+
+_NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
 def _enumeration_encoder(type_: Enumeration) -> Encoder:
@@ -91,8 +147,8 @@ def _decoder(type_: StorageType[Any]) -> Decoder | None:
     match type_:
         case Numeric(scale=int(scale)):
             return _rescaling(scale)
-        case TimestampTz():
-            return _aware
+        case Date() | Timestamp() | TimestampTz() | Time() | Interval():
+            return _holding(type_.python)
         case Uuid():
             return _plain_uuid
         case Enumeration():
@@ -103,6 +159,8 @@ def _decoder(type_: StorageType[Any]) -> Decoder | None:
             return document_decoder(type_.annotation)
         case Codec():
             return _codec_decoder(type_)
+        case PostgresType():
+            return type_.decoder(POSTGRES_CODECS)
         case _ if parameter_type(type_):
             return None
         case _:
@@ -114,18 +172,30 @@ def _rescaling(scale: int) -> Decoder:
     unit = Decimal(1).scaleb(-scale)
 
     def decode(value: Decimal) -> Decimal:
-        return value if value.same_quantum(unit) else value.quantize(unit)
+        return value if value.same_quantum(unit) or not value.is_finite() else decimals.rounded(value, scale)
 
     return decode
 
 
-def _aware(value: dt.datetime) -> dt.datetime:
-    """
-    The driver keeps the first and the last moment as infinities, and gives those without a zone.
+def _holding(cls: type[Any]) -> Decoder:
+    """The store has moments and spans that Python's own class cannot hold; see `gateways.postgres.beyond`."""
+    expected, hint = _EXPECTED[cls]
 
-    Nothing else than that moment can be meant by one: no value of ours lies beyond it.
-    """
-    return value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
+    def decode(value: Any) -> Any:
+        if value.__class__ is cls:
+            return value
+        raise Misfit(value, expected, hint=hint)
+
+    return decode
+
+
+_INFINITE: Final = "to read infinity, annotate the column as {0} | Infinity with type=OrInfinity(…)"
+_EXPECTED: Final[dict[type[Any], tuple[str, str]]] = {
+    dt.date: ("a date of the years 1 to 9999", _INFINITE.format("date")),
+    dt.datetime: ("a datetime of the years 1 to 9999", _INFINITE.format("datetime")),
+    dt.time: ("a time before 24:00", "read it as text: cast it in the store"),
+    dt.timedelta: ("a span of days and seconds", "a month has no length: subtract moments instead, or cast it to text"),
+}
 
 
 def _plain_uuid(value: Any) -> UUID:
@@ -150,12 +220,19 @@ def _enumeration_decoder(type_: Enumeration) -> Decoder:
     return decode
 
 
-def _list_decoder(type_: List) -> Decoder | None:
+def _list_decoder(type_: List) -> Decoder:
     decode = _decoder(type_.item)
     if decode is None:
-        return None
+        return _flat
     item: Callable[[Any], Any] = decode
     return lambda values: [None if each is None else item(each) for each in values]
+
+
+def _flat(values: Any) -> Any:
+    """Take a list as it is; PostgreSQL's arrays have any number of dimensions, whatever their columns say."""
+    if values and values[0].__class__ is list:
+        raise Misfit(values, "a list of one dimension", hint="annotate the column as list[list[…]] with type=Array()")
+    return values
 
 
 def _codec_decoder(type_: Codec[Any]) -> Decoder:

@@ -6,30 +6,51 @@ without a lock and without I/O.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
+from threading import get_ident
 from time import monotonic
 from typing import Any, Final
+from weakref import WeakSet
 
-from attrs import evolve
-
+from gateways.postgres.errands import Errands, outlast
 from gateways.postgres.pool import Limits, PoolState
 from gateways.postgres.session import Session
-from gateways.postgres.shelter import Sheltered
-from mapper.errors import PoolTimeout, WrongLoop
+from mapper.errors import PoolTimeout, Unsupported, WrongLoop
 from mapper.gateway import PoolStatistics
 
 __all__ = ["Connections"]
 
-QUIET_SECONDS: Final = 0.05
+QUIET_SECONDS: Final = 0.005
 """After so long without use a connection's socket is looked at before it is handed out."""
 
 PROOF_SECONDS: Final = 5.0
-"""
-How long a connection that nobody has used for long may take to prove itself, and one that is reset or closed for that.
-"""
+"""How long a connection may take to prove itself, and one that is reset for that."""
 
-PATIENCE_SECONDS: Final = 0.05
-"""How long a write whose caller was cancelled may go on before the server is asked to give it up."""
+RETIRE_SECONDS: Final = 2.0
+"""How long the server may take to end a write that was cancelled, before the connection is closed without it."""
+
+HURRIED_SECONDS: Final = 0.5
+"""How long it may take for a read."""
+
+LATER_SECONDS: Final = 0.01
+"""How long a connection that was given back as it was waits for somebody who needs one, and makes it clean."""
+
+SPREAD: Final = 0.05
+"""By which part of its lifetime a connection may be closed sooner, so that those opened together part."""
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise Unsupported(
+            "trio",
+            "postgres",
+            "the postgres gateway runs on asyncio, whose event loop is not running here",
+            hint="run it by asyncio.run(…), or by anyio.run(…) with the backend asyncio",
+        ) from None
 
 
 class _Asking:
@@ -54,16 +75,22 @@ class Connections:
     Args:
         connect: Opens a connection to the server.
         timeout: Seconds to wait for one.
+        writes: A connection that refuses writes is of no use: the server has become a standby.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[Any]], limits: Limits, *, timeout: float) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[Any]], limits: Limits, *, timeout: float, writes: bool = False
+    ) -> None:
         self._connect = connect
         self._timeout = timeout
+        self._writes = writes
         self._state: PoolState[Session] = PoolState(limits)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._thread = 0
+        self._errands = Errands()
+        self._unclean: set[Session] = set()
+        self._opened: WeakSet[Session] = WeakSet()
         self._timer: asyncio.TimerHandle | None = None
-        self._settling = 0
 
     # Taking
 
@@ -73,8 +100,11 @@ class Connections:
 
         Raises:
             WrongLoop: Another event loop uses the gateway.
+            Unsupported: The event loop is none of asyncio's.
         """
-        if asyncio.get_running_loop() is not self._loop:
+        # Asking asyncio for the running loop asks the kernel for the process, which takes longer.
+        loop = self._loop
+        if loop is None or get_ident() != self._thread or not loop.is_running():
             self._bind()
         now = monotonic()
         while (session := self._state.take(now)) is not None:
@@ -93,6 +123,9 @@ class Connections:
         """
         session = self.take()
         while session is None:
+            if self._unclean:
+                session = await self._cleaned(self._unclean.pop())
+                continue
             unproved = self._state.take_unproved()
             if unproved is not None:
                 session = await self._proved(unproved)
@@ -102,12 +135,31 @@ class Connections:
                 session = await self._wait()
         return session
 
-    async def _proved(self, session: Session) -> Session | None:
+    async def _cleaned(self, session: Session) -> Session | None:
+        """Make a connection clean that was given back as it was."""
+        session.home.settled(session)
         try:
             async with asyncio.timeout(PROOF_SECONDS):
-                await session.driver.execute("")
+                await session.tidy()
+        except Exception:  # the server undoes it, once the connection is closed
+            self.lose(session)
+            return None
+        except BaseException:
+            self.lose(session)
+            raise
+        if session.is_open():
+            return session
+        self.lose(session)
+        return None
+
+    async def _proved(self, session: Session) -> Session | None:
+        """Ask a connection that nobody has used for long. Where it does not answer, the others will not either."""
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                await session.driver.execute("SELECT 1")
         except Exception:  # whatever it is, the connection is of no use
             self.lose(session)
+            self._renew(session)
             return None
         except BaseException:
             self.lose(session)
@@ -115,18 +167,47 @@ class Connections:
         return session
 
     async def _open(self) -> Session:
+        """
+        Open a connection in the room that is taken for it.
+
+        It is opened to its end even if the caller is cancelled, and idle then: the work is not lost, and the driver is
+        not interrupted in the middle of a handshake.
+        """
+        state = self._state
+        opening = self._errands.begin(self._connected(state, state.generation))
         try:
-            driver = await self._connect()
+            await asyncio.wait((opening,))
         except BaseException:
-            self._state.forget()
+            state.settling += 1
+            opening.add_done_callback(partial(self._adopt, state))
             raise
-        return Session(driver, monotonic(), self._state.generation)
+        try:
+            return opening.result()
+        except BaseException:
+            state.forget()
+            raise
+
+    async def _connected(self, state: PoolState[Session], generation: int) -> Session:
+        driver = await self._connect()
+        born = monotonic() - random.random() * SPREAD * state.limits.lifetime
+        session = Session(driver, born, state, generation)
+        self._opened.add(session)
+        return session
+
+    def _adopt(self, state: PoolState[Session], opening: "asyncio.Task[Session]") -> None:
+        """Take a connection that nobody waits for any more."""
+        state.settling -= 1
+        if opening.cancelled() or opening.exception() is not None:
+            state.forget()
+        else:
+            self.give(opening.result())
 
     async def _wait(self) -> Session | None:
         """Wait for a connection; None where it has been closed meanwhile."""
         loop = asyncio.get_running_loop()
         asking = _Asking(loop)
-        self._state.wait(asking)
+        if not self._state.wait(asking):
+            raise self._refusal("at once", "so many callers wait already")
         timer = loop.call_later(self._timeout, self._refuse, asking)
         try:
             session = await asking.future
@@ -158,12 +239,14 @@ class Connections:
         if not asking.future.done():
             self._state.leave(asking)
             limit = self._state.limits.size
-            asking.future.set_exception(
-                PoolTimeout(
-                    f"no connection became free within {self._timeout:g} seconds: {limit} of {limit} are in use",
-                    hint="a stream holds its connection until it ends; raise max_connections, or read with all() inside of a stream",
-                )
-            )
+            error = self._refusal(f"within {self._timeout:g} seconds", f"{limit} of {limit} are in use")
+            asking.future.set_exception(error)
+
+    def _refusal(self, when: str, why: str) -> PoolTimeout:
+        return PoolTimeout(
+            f"no connection became free {when}: {why}",
+            hint="a stream holds its connection until it ends; raise max_connections, or read with all() inside of a stream",
+        )
 
     # Giving back
 
@@ -173,88 +256,103 @@ class Connections:
         """
         if session.altered and session.is_open():
             self.give_later(session)
-        elif session.is_lost():
-            self.lose(session)
-        elif not self._state.give(session, monotonic()):
-            self._close(session)
+        elif not session.home.give(session, monotonic()):
+            self._discard(session)
         elif self._timer is None:
             self._watch()
 
-    def give_later(self, session: Session) -> None:
-        """Take a connection back on which anything may have been left, behind the caller's back."""
-        self._settling += 1
-        self._spawn(self._settle(session))
+    def _discard(self, session: Session) -> None:
+        """Close a connection that is of no use any more, and whose room is free."""
+        if session.is_lost():
+            self._renew(session)
+        else:
+            self._close(session)
 
-    async def _settle(self, session: Session) -> None:
-        try:
-            await self.settle(session)
-        finally:
-            self._settling -= 1
+    def give_later(self, session: Session) -> None:
+        """
+        Take a connection back on which anything may have been left, behind the caller's back.
+
+        Who needs one next makes it clean. A task of its own does that only where nobody comes for a moment: at the end
+        of an event loop it would be left over.
+        """
+        session.home.settle(session)
+        self._unclean.add(session)
+        if session.home.has_waiters() or session.is_given_up():
+            self._settle_now(session)
+        else:
+            asyncio.get_running_loop().call_later(LATER_SECONDS, self._settle_now, session)
+
+    def _settle_now(self, session: Session) -> None:
+        if session in self._unclean:
+            self._unclean.discard(session)
+            begun: list[bool] = []
+            _ = self._errands.send(self._settle(session, begun), partial(self._settled, session, begun))
+
+    async def _settle(self, session: Session, begun: list[bool]) -> None:
+        begun.append(True)
+        await self.settle(session)
+
+    def _settled(self, session: Session, begun: list[bool]) -> None:
+        """Close a connection whose errand has ended before it began."""
+        if not begun:
+            session.home.settled(session)
+            self.lose(session)
 
     async def settle(self, session: Session) -> None:
         """Take a connection back on which anything may have been left; where that cannot be undone, it is closed."""
+        if session.is_given_up():
+            retired = self._retire(session)
+            if session.is_awaited:
+                await outlast(retired)
+            return
+        is_clean = False
         try:
             if session.altered or (session.is_open() and session.in_transaction()):
                 async with asyncio.timeout(PROOF_SECONDS):
                     await session.tidy()
+            is_clean = not (session.refused and self._writes)
         except Exception:  # the server undoes it, once the connection is closed
-            self.lose(session)
-        except BaseException:
-            self.lose(session)
-            raise
-        else:
-            self.give(session)
+            pass
+        finally:
+            session.home.settled(session)
+            if is_clean:
+                self.give(session)
+            else:
+                self.lose(session)
+
+    def _retire(self, session: Session) -> "asyncio.Task[None]":
+        """Close a connection that was given up; its room is free when the server has ended what runs on it."""
+        session.home.settle(session)
+        seconds = RETIRE_SECONDS if session.was_writing else HURRIED_SECONDS
+        return self._errands.send(session.close(seconds), partial(self._retired, session))
+
+    def _retired(self, session: Session) -> None:
+        session.terminate()
+        session.home.settled(session)
+        session.home.forget()
 
     def lose(self, session: Session) -> None:
-        """Close a connection at once. Where it had been lost before, so are the idle ones."""
-        was_lost = session.is_lost()
+        """Close a connection at once. Where it had been lost before, or its server writes no more, so are the idle ones."""
+        is_sign = session.is_lost() or (session.refused and self._writes)
         session.terminate()
-        self._state.forget()
-        if was_lost:
+        session.home.forget()
+        if is_sign:
+            self._renew(session)
+
+    def _renew(self, lost: Session) -> None:
+        """Close the idle connections too, after one was lost; not where that was of an event loop before."""
+        if lost.home is self._state:
             for each in self._state.renew():
                 each.terminate()
-
-    def hasten(self, session: Session, work: Sheltered[Any]) -> None:
-        """Have the server give up what runs on a connection, which is closed where it does not."""
-        self._spawn(self._hasten(session, work))
-
-    async def _hasten(self, session: Session, work: Sheltered[Any]) -> None:
-        await _until(work, PATIENCE_SECONDS)
-        if not work.done:
-            try:
-                async with asyncio.timeout(PROOF_SECONDS):
-                    await self._give_up(session)
-            finally:
-                await _until(work, PROOF_SECONDS)
-                if not work.done:
-                    session.terminate()
-
-    async def _give_up(self, session: Session) -> None:
-        number = session.driver.get_server_pid()
-        driver = await self._connect()
-        try:
-            await driver.execute(f"SELECT pg_cancel_backend({number})")
-        finally:
-            driver.terminate()
 
     # Closing
 
     def _close(self, session: Session) -> None:
         if session.is_open():
-            self._spawn(_closed(session))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._closing.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._closing.discard(task)
-        if not task.cancelled():
-            task.exception()
+            _ = self._errands.send(session.close(PROOF_SECONDS), session.terminate)
 
     def _watch(self) -> None:
-        """Look again when the first idle connection will have been unused for too long."""
+        """Look again when the first idle connection will be too old, or unused for too long."""
         expiry = self._state.next_expiry()
         if expiry is not None and self._loop is not None:
             self._timer = self._loop.call_later(max(expiry - monotonic(), 0.01), self._prune)
@@ -270,14 +368,14 @@ class Connections:
         self._bind()
         for each in self._state.renew():
             self._close(each)
+        for each in tuple(self._unclean):
+            self._settle_now(each)
         self._stop_watching()
-        if self._closing:
-            await asyncio.wait(set(self._closing))
+        await self._errands.done()
 
     def statistics(self) -> PoolStatistics:
-        """Count connections. One that was given back and is not clean yet is idle: nobody has it."""
-        counted = self._state.statistics()
-        return evolve(counted, idle=counted.idle + self._settling, in_use=counted.in_use - self._settling)
+        """Count connections; see `PoolState.statistics`."""
+        return self._state.statistics()
 
     # Loops
 
@@ -290,40 +388,26 @@ class Connections:
         Raises:
             WrongLoop: The other loop is still running.
         """
-        loop = asyncio.get_running_loop()
+        loop = _running_loop()
         if self._loop is loop:
+            self._thread = get_ident()
             return
         if self._loop is not None and self._loop.is_running():
             raise WrongLoop(
                 "the gateway is in use by another event loop, which is still running",
                 hint="make a gateway for each event loop",
             )
-        for each in self._state.renew():
+        is_over = self._loop is not None and self._loop.is_closed()
+        for each in (*self._state.renew(), *self._unclean, *(self._opened if is_over else ())):
             each.abandon()
-        generation = self._state.generation
         self._state = PoolState(self._state.limits)
-        self._state.generation = generation
-        self._closing = set()
-        self._settling = 0
+        self._errands = Errands()
+        self._unclean = set()
+        self._opened = WeakSet()
         self._timer = None
-        self._loop = loop
+        self._loop, self._thread = loop, get_ident()
 
     def _stop_watching(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-async def _until(work: Sheltered[Any], seconds: float) -> None:
-    """Wait until work is done, and no longer than so many seconds."""
-    until = monotonic() + seconds
-    while not work.done and monotonic() < until:  # noqa: ASYNC110  # an event for each write would cost each write
-        await asyncio.sleep(0.01)
-
-
-async def _closed(session: Session) -> None:
-    try:
-        await session.driver.close(timeout=PROOF_SECONDS)
-    except BaseException:
-        session.terminate()
-        raise

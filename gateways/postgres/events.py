@@ -22,33 +22,38 @@ T = TypeVar("T")
 
 
 class Events:
-    """Who is told of the operations of a gateway."""
+    """
+    Who is told of the operations of a gateway. It is false where nobody is.
 
-    __slots__ = ("_listeners",)
+    Attributes:
+        listeners: In the order of their coming.
+    """
+
+    __slots__ = ("listeners",)
 
     def __init__(self) -> None:
-        self._listeners: tuple[Listener, ...] = ()
+        self.listeners: tuple[Listener, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self._listeners)
+        return bool(self.listeners)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell a listener of every operation from now on; call what is returned to end it. Ending twice is a no-op."""
         token = [listener]
-        self._listeners = (*self._listeners, listener)
+        self.listeners = (*self.listeners, listener)
         return partial(self._end, token)
 
     def _end(self, token: list[Listener]) -> None:
         if token:
             listener = token.pop()
-            position = next(index for index, each in enumerate(self._listeners) if each is listener)
-            self._listeners = (*self._listeners[:position], *self._listeners[position + 1 :])
+            position = next(index for index, each in enumerate(self.listeners) if each is listener)
+            self.listeners = (*self.listeners[:position], *self.listeners[position + 1 :])
 
     def tell(self, event: OperationEvent) -> None:
         """
         Hand over an event. What a listener raises goes to the loop's exception handler: the operation has happened.
         """
-        for listener in self._listeners:
+        for listener in self.listeners:
             try:
                 listener(event)
             except Exception as error:

@@ -4,31 +4,47 @@ Operations as PostgreSQL runs them, on one connection.
 A session and an operation, or a program of several, go in; results come out, or an error of our tree.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from typing_extensions import TypeVar
 
-from gateways.postgres.errors import translate
+from gateways.postgres.calls import run_call
+from gateways.postgres.errors import translate, was_closed
 from gateways.postgres.inserting import insert
-from gateways.postgres.raw import run_raw, text_of
+from gateways.postgres.raw import nature, run_raw, text_of
 from gateways.postgres.session import Session
+from gateways.postgres.shelter import Sheltered, given_up_after, was_outlasted
 from gateways.postgres.transactions import control
 from gateways.postgres.updating import affected, write_each
 from gateways.postgres.upserting import upsert
-from mapper.errors import Unsupported
-from mapper.operations import DeleteSql, Insert, Operation, QuerySql, RawSql, Result, Transaction, UpdateSql, Upsert
+from mapper.errors import ReadOnly, Unsupported
+from mapper.operations import (
+    Call,
+    DeleteSql,
+    Insert,
+    Operation,
+    QuerySql,
+    RawSql,
+    Result,
+    Transaction,
+    UpdateSql,
+    Upsert,
+)
 
-__all__ = ["execute", "failure", "readable", "writes"]
+__all__ = ["IN_TIME", "execute", "failure", "may_write", "perform", "readable", "writes"]
 
 T = TypeVar("T")
+
+IN_TIME: Final = given_up_after(0.05)
+"""How long a write may go on whose caller was cancelled, before the server is asked to give it up."""
 
 _WRITES: Final = (Insert, Upsert, UpdateSql, DeleteSql)
 
 
-async def execute(session: Session, operation: Operation) -> Result:
+def execute(session: Session, operation: Operation) -> Coroutine[Any, Any, Result]:
     """
-    Run one operation in whatever transaction is open.
+    Run one operation in whatever transaction is open, once what is returned is awaited.
 
     Raises:
         Unsupported: It is none of PostgreSQL's.
@@ -36,7 +52,13 @@ async def execute(session: Session, operation: Operation) -> Result:
     run = _RUNNERS.get(type(operation))
     if run is None:
         raise unsupported(operation)
-    return await run(session, operation)
+    return run(session, operation)
+
+
+def perform(session: Session, operation: Operation) -> Awaitable[Result]:
+    """Run one operation as `execute` does, and to its end where it commits by itself, whoever is cancelled meanwhile."""
+    work = execute(session, operation)
+    return Sheltered(work, IN_TIME) if may_write(operation) and not session.in_transaction() else work
 
 
 def unsupported(operation: Operation) -> Unsupported:
@@ -62,24 +84,34 @@ def readable(operation: Operation) -> tuple[str, tuple[Any, ...]]:
 
 
 def writes(operation: Operation) -> bool:
-    """Whether an operation changes the store, as far as it says."""
-    return isinstance(operation, _WRITES) or bool(operation.writes)
+    """Whether an operation changes the store, as far as it says. A call sees to its own commit."""
+    return isinstance(operation, _WRITES) or (bool(operation.writes) and not isinstance(operation, Call))
 
 
-def failure(session: Session, error: BaseException, operation: Operation | None, *, alone: bool) -> BaseException:
+def may_write(operation: Operation) -> bool:
+    """Whether an operation may change the store."""
+    return nature(operation.text).writes if isinstance(operation, RawSql) else writes(operation)
+
+
+def failure(session: Session, error: BaseException, operation: Operation | None) -> BaseException:
     """
-    Give the error of our tree for what an operation raised, and close the connection where nobody knows its state any
+    Give the error of our tree for what an operation raised, and give the connection up where nobody knows its state any
     more.
 
-    Args:
-        alone: It ran in a transaction of its own, which may have been committed if the connection was lost.
+    Whether something may have been committed depends on what was sent last: COMMIT, or a write in no transaction.
     """
-    lost = not session.is_open()
-    if not isinstance(error, Exception) or isinstance(error, TimeoutError):
-        session.terminate()
-    commits = isinstance(operation, Transaction) and operation.kind == "commit"
-    unsure = commits or (alone and operation is not None and writes(operation))
-    return translate(error, operation, lost=lost, unsure=unsure)
+    lost, within = not session.is_open(), session.in_transaction()
+    alone = operation is not None and not within and may_write(operation)
+    commits = session.committing or (isinstance(operation, RawSql) and nature(operation.text).commits)
+    unsure = (commits or alone) and not was_closed(error)
+    session.committing = False
+    if not isinstance(error, Exception) and not was_outlasted(error):
+        session.give_up(awaited=True, was_writing=within or unsure)
+    elif isinstance(error, TimeoutError):
+        session.give_up(awaited=False)
+    raised = translate(error, operation, lost=lost, unsure=unsure)
+    session.refused = session.refused or isinstance(raised, ReadOnly)
+    return raised
 
 
 async def _query(session: Session, operation: QuerySql) -> Result:
@@ -87,9 +119,11 @@ async def _query(session: Session, operation: QuerySql) -> Result:
     return Result(rows, len(rows))
 
 
-async def _write(session: Session, operation: UpdateSql | DeleteSql) -> Result:
-    if operation.many:
-        return await write_each(session, operation)
+def _write(session: Session, operation: UpdateSql | DeleteSql) -> Coroutine[Any, Any, Result]:
+    return write_each(session, operation) if operation.many else _write_where(session, operation)
+
+
+async def _write_where(session: Session, operation: UpdateSql | DeleteSql) -> Result:
     if operation.returning:
         rows = list(map(tuple, await session.driver.fetch(operation.sql, *operation.parameters)))
         return Result(rows, len(rows))
@@ -101,7 +135,7 @@ async def _control(session: Session, operation: Transaction) -> Result:
     return Result()
 
 
-_RUNNERS: Final[dict[type[Any], Callable[[Session, Any], Awaitable[Result]]]] = {
+_RUNNERS: Final[dict[type[Any], Callable[[Session, Any], Coroutine[Any, Any, Result]]]] = {
     QuerySql: _query,
     Insert: insert,
     UpdateSql: _write,
@@ -109,4 +143,5 @@ _RUNNERS: Final[dict[type[Any], Callable[[Session, Any], Awaitable[Result]]]] = 
     Upsert: upsert,
     Transaction: _control,
     RawSql: run_raw,
+    Call: run_call,
 }

@@ -7,40 +7,46 @@ of a pool.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from ssl import SSLContext
 from time import monotonic
 from typing import Any, ClassVar, Final
 
 from typing_extensions import TypeVar
 
+from gateways.postgres.calls import accepted
 from gateways.postgres.codecs import POSTGRES_CODECS
-from gateways.postgres.columns import declared_type
-from gateways.postgres.connection import Hold, decoded
+from gateways.postgres.connection import Hold
 from gateways.postgres.connections import Connections
 from gateways.postgres.dialect import POSTGRES
-from gateways.postgres.driver import connect
 from gateways.postgres.events import Events, Measured
-from gateways.postgres.execution import execute, failure, readable, writes
-from gateways.postgres.inspection import columns_query, stored_columns
+from gateways.postgres.execution import IN_TIME, execute, failure, may_write, perform, readable, writes
+from gateways.postgres.hearing import Hearing
+from gateways.postgres.hosts import Hosts
+from gateways.postgres.inspection import columns_query, keeps, stored_columns, stored_type
+from gateways.postgres.locks import number_of, taking
+from gateways.postgres.plans import analysing, asking, plan_of
 from gateways.postgres.raw import nature, run_alone
+from gateways.postgres.reading import decoded
 from gateways.postgres.session import Session
-from gateways.postgres.settings import Settings
+from gateways.postgres.settings import STATEMENTS, Password, Settings
 from gateways.postgres.shelter import Sheltered
-from gateways.postgres.streams import Lease, PostgresBatches, growing
+from gateways.postgres.streams import PostgresBatches, growing, lease_from
 from gateways.sql import SqlCompiler
 from mapper.capabilities import Capabilities
 from mapper.errors import ConnectionLost
+from mapper.explaining import Plan
 from mapper.gateway import (
     Batches,
     Connection,
     Decode,
+    Executor,
     Gateway,
     Listener,
     PoolStatistics,
     Program,
     StoredColumn,
 )
-from mapper.operations import Operation, QuerySql, RawSql, Result, SqlOperation
+from mapper.operations import Call, Operation, QuerySql, RawSql, Result, SqlOperation
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
@@ -48,6 +54,9 @@ from mapper.types import Codecs, StorageType
 __all__ = ["PostgresGateway"]
 
 T = TypeVar("T")
+
+ONE_AT_A_TIME: Final = RawSql(taking(session=False, wait=True, shared=False, number=number_of("mapper schema")))
+"""Takes the lock of changes of the schema."""
 
 STALE_SECONDS: Final = 1.0
 """
@@ -61,21 +70,31 @@ class PostgresGateway(Gateway):
     A PostgreSQL database, through asyncpg, on asyncio.
 
     Args:
-        url: `postgresql://user:password@host:port/database`, several hosts with commas; the keywords below and the TLS
-            options of libpq (`sslmode`, `sslrootcert` …) may stand in it as parameters, and then count instead of the
-            keywords.
+        url: `postgresql://user:password@host:port/database`, several hosts with commas; the keywords below and further
+            options of libpq (`host`, `options`, `sslcrl` …) may stand in it as parameters, and then count instead of
+            the keywords.
         max_connections: Connections at most; opened when they are needed.
         pool_timeout: Seconds to wait for a free connection before `PoolTimeout`.
-        connect_timeout: Seconds to wait for the server to take a connection before `CannotConnect`.
+        connect_timeout: Seconds to wait for a host to take a connection, before the next one or `CannotConnect`.
         statement_timeout: Seconds that the server works on a statement at most, before `StatementTimeout`.
         command_timeout: Seconds to wait for the server's answer at most; the connection is closed then.
         max_lifetime: Seconds after which a connection is replaced.
         max_idle: Seconds after which a connection that nobody uses is closed.
         application_name: What the server calls the connections.
         search_path: Where the server looks for tables without a namespace.
+        password: Instead of one in the URL; or a function, async or not, that gives one for each new connection.
+        sslmode: `disable allow prefer require verify-ca verify-full`; `prefer` unless it is given.
+        sslrootcert: A file with who signed the server's certificate, or `system` for whom the system trusts.
+        sslcert, sslkey: Files with a certificate and a key of the client's own.
+        ssl: A context, instead of all that.
+        target_session_attrs: Which of the hosts: `any read-write read-only primary standby prefer-standby`.
+        statement_cache_size: Prepared statements that a connection keeps; 0 behind a pooler that shares connections.
+
+    Attributes:
+        hearing: The one connection for all listeners, which is opened for the first and is none of the pool's.
 
     Raises:
-        CannotConnect: The URL or an argument is wrong; or later, when the server cannot be reached.
+        QueryError: The URL or an argument is wrong.
     """
 
     name: ClassVar[str] = "postgres"
@@ -93,6 +112,14 @@ class PostgresGateway(Gateway):
         max_idle: float = 600.0,
         application_name: str | None = None,
         search_path: str | None = None,
+        password: Password | None = None,
+        sslmode: str | None = None,
+        sslrootcert: str | None = None,
+        sslcert: str | None = None,
+        sslkey: str | None = None,
+        ssl: SSLContext | None = None,
+        target_session_attrs: str | None = None,
+        statement_cache_size: int = STATEMENTS,
     ) -> None:
         keywords = {
             "max_connections": max_connections,
@@ -104,13 +131,21 @@ class PostgresGateway(Gateway):
             "max_idle": max_idle,
             "application_name": application_name,
             "search_path": search_path,
+            "password": password,
+            "sslmode": sslmode,
+            "sslrootcert": sslrootcert,
+            "sslcert": sslcert,
+            "sslkey": sslkey,
+            "ssl": ssl,
+            "target_session_attrs": target_session_attrs,
+            "statement_cache_size": statement_cache_size,
         }
         self.capabilities: Capabilities = POSTGRES.capabilities
         self.codecs: Codecs = POSTGRES_CODECS
-        self._settings = Settings.read(url, keywords)
-        self._pool = Connections(
-            partial(connect, self._settings), self._settings.limits, timeout=self._settings.pool_timeout
-        )
+        self._settings = settings = Settings.read(url, keywords)
+        hosts = Hosts(settings)
+        self._pool = Connections(hosts.connect, settings.limits, timeout=settings.pool_timeout, writes=settings.writes)
+        self.hearing = Hearing(hosts.connect)
         self._compiler = SqlCompiler(POSTGRES, POSTGRES_CODECS)
         self._events = Events()
 
@@ -123,33 +158,65 @@ class PostgresGateway(Gateway):
         """Compile a statement; see `mapper.gateway.Gateway.compile`."""
         return self._compiler.compile(statement)
 
+    def accept(self, call: Call) -> Call:
+        """Return a call that may stand in a changeset; see `mapper.gateway.Gateway.accept`."""
+        return accepted(call)
+
     def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]:
-        """Compile a change of the schema to the operations that make it, in order. No I/O."""
-        return self._compiler.compile_schema(change)
+        """
+        Compile a change of the schema to the operations that make it, in order. No I/O.
+
+        The first is a lock until the end of the transaction: of two programs that make one schema at once, PostgreSQL
+        would fail one, in spite of IF NOT EXISTS.
+        """
+        operations = self._compiler.compile_schema(change)
+        return [ONE_AT_A_TIME, *operations] if operations else operations
 
     def declared_type(self, type_: StorageType[Any]) -> str:
         """Return what PostgreSQL calls the type of a column that it makes for a storage type."""
-        return _INSPECTED.get(name := declared_type(type_), name)
+        return stored_type(type_)
+
+    def keeps(self, stored: StoredColumn, type_: StorageType[Any]) -> bool:
+        """Return whether a column of the database keeps the values of a storage type exactly; a wider one does."""
+        return keeps(stored.type, type_)
 
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         """Return the columns of a relation's table, in its order; None where there is none."""
-        return stored_columns((await self.execute(columns_query(info(relation)))).rows)
+        described = info(relation)
+        return stored_columns(described, (await self.execute(columns_query(described))).rows)
+
+    async def explain(
+        self, operation: Operation, *, analyze: bool = False, executor: Executor | None = None, **options: bool
+    ) -> Plan:
+        """
+        Ask the server how it runs an operation; see `mapper.gateway.Gateway.explain`.
+
+        Args:
+            options: Of EXPLAIN: `buffers`, `verbose`, `settings`.
+        """
+        executor = executor or self
+        question = asking(operation, {"analyze": analyze, "buffers": False, **options})
+        if not analyze:
+            return plan_of((await executor.execute(question)).rows[0][0])
+        return plan_of(await executor.run(analysing(question, within=executor.gateway is not executor)))
 
     # Running
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
         """Run a read on any connection and return all of its rows as objects."""
-        if self._events or not isinstance(operation, QuerySql) or not operation.columns:
+        if self._events.listeners or not isinstance(operation, QuerySql) or not operation.columns:
             return await self._fetch(operation, decode)
         session = self._pool.take() or await self._pool.acquire()
         began = monotonic()
         try:
             records = await session.driver.fetch(operation.sql, *operation.parameters)
         except BaseException as error:
-            stale = session.was_idle() and monotonic() - began < STALE_SECONDS and not operation.writes
+            stale = _may_be_stale(session, began, operation)
             raised = await self._failed(session, error, operation)
             if stale and isinstance(raised, ConnectionLost):
                 return await self._fetch(operation, decode)
+            if raised is error:
+                raise
             raise raised from error
         self._pool.give(session)
         return decode(list(map(tuple, records)), ())
@@ -158,27 +225,40 @@ class PostgresGateway(Gateway):
         sql, parameters = readable(operation)
         measured = Measured(self._events) if self._events else None
         session = await self._begun(measured)
+        began = monotonic()
         try:
             session.altered = isinstance(operation, RawSql) and nature(operation.text).alters
             records = await session.driver.fetch(sql, *parameters)
         except BaseException as error:
-            raise await self._failed(session, error, operation, measured) from error
+            stale = _may_be_stale(session, began, operation)
+            raised = await self._failed(session, error, operation, measured)
+            if stale and isinstance(raised, ConnectionLost):
+                return await self._fetch(operation, decode)
+            if raised is error:
+                raise
+            raise raised from error
         await self._pool.settle(session)
         return decoded(records, operation, decode, measured)
 
     async def execute(self, operation: Operation) -> Result:
         """Run one operation on any connection, in a transaction of its own."""
-        measured = Measured(self._events) if self._events else None
-        session = await self._begun(measured)
+        measured = Measured(self._events) if self._events.listeners else None
+        session = self._pool.take() or await self._pool.acquire()
+        if measured is not None:
+            measured.begin()
         try:
             if isinstance(operation, RawSql):
-                result = await run_alone(session, operation)
+                work = run_alone(session, operation)
+                result = await (Sheltered(work, IN_TIME) if may_write(operation) else work)
             elif writes(operation):
-                result = await Sheltered(execute(session, operation), partial(self._pool.hasten, session))
+                result = await Sheltered(execute(session, operation), IN_TIME)
             else:
                 result = await execute(session, operation)
         except BaseException as error:
-            raise await self._failed(session, error, operation, measured) from error
+            raised = await self._failed(session, error, operation, measured)
+            if raised is error:
+                raise
+            raise raised from error
         if session.altered:
             await self._pool.settle(session)
         else:
@@ -195,7 +275,7 @@ class PostgresGateway(Gateway):
         except BaseException as error:
             program.close()
             if not isinstance(error, Exception):
-                session.terminate()
+                session.give_up(awaited=True)
             await self._pool.settle(session)
             raise
         await self._pool.settle(session)
@@ -218,11 +298,10 @@ class PostgresGateway(Gateway):
 
     async def _step(self, session: Session, operation: Operation) -> Result:
         measured = Measured(self._events) if self._events else None
-        alone = not session.in_transaction()
         try:
-            result = await execute(session, operation)
+            result = await perform(session, operation)
         except BaseException as error:
-            raised = failure(session, error, operation, alone=alone)
+            raised = failure(session, error, operation)
             if measured is not None:
                 measured.end(operation, error=raised)
             if raised is error:
@@ -237,14 +316,16 @@ class PostgresGateway(Gateway):
         readable(operation)
         measured = Measured(self._events) if self._events else None
         session = await self._begun(measured)
-        lease = Lease(session, partial(self._ended, session), partial(self._pool.give_later, session), own=True)
-        batches = PostgresBatches(lease, operation, decode, growing(), measured)
-        await batches.begin()
+        began, was_idle = monotonic(), session.was_idle()
+        lease = lease_from(self._pool, session, operation)
+        batches = PostgresBatches(lease, operation, decode, growing(), self._events, measured)
+        try:
+            await batches.begin()
+        except ConnectionLost:
+            if was_idle and _may_be_stale(session, began, operation):
+                return await self.stream(operation, decode)
+            raise
         return batches
-
-    async def _ended(self, session: Session, error: BaseException | None) -> None:
-        del error
-        await self._pool.settle(session)
 
     # Connections
 
@@ -258,7 +339,7 @@ class PostgresGateway(Gateway):
         self, session: Session, error: BaseException, operation: Operation, measured: Measured | None = None
     ) -> BaseException:
         """Give the error to be raised, and the connection back, or up where it cannot be used again."""
-        raised = failure(session, error, operation, alone=True)
+        raised = failure(session, error, operation)
         await self._pool.settle(session)
         if measured is not None:
             measured.end(operation, error=raised)
@@ -284,15 +365,14 @@ class PostgresGateway(Gateway):
 
     async def aclose(self) -> None:
         """
-        Close the idle connections; those in use are closed when they come back. The gateway connects again at its next
-        use.
+        Close the idle connections; those in use are closed when they come back. Listeners come to their end. The gateway
+        connects again at its next use.
         """
+        await self.hearing.aclose()
         await self._pool.aclose()
 
 
-_INSPECTED = {
-    "timestamptz": "timestamp with time zone",
-    "timestamp": "timestamp without time zone",
-    "time": "time without time zone",
-}
-"""What the server's own catalogue calls a type that has a shorter name."""
+def _may_be_stale(session: Session, began: float, operation: Operation) -> bool:
+    """Whether a read was lost because its connection had been lost before, so that it can be made again."""
+    is_read = isinstance(operation, QuerySql) and not operation.writes
+    return is_read and session.was_idle() and monotonic() - began < STALE_SECONDS

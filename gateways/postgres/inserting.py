@@ -5,7 +5,7 @@ An `Insert` goes in; the values to be returned come out, one row for each given 
 order of RETURNING: keys are reserved first, and the rows are sent with them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -24,11 +24,15 @@ COPY_FROM: Final = 200
 """The number of rows from which COPY pays for its round trips."""
 
 
-async def insert(session: Session, operation: Insert) -> Result:
+def insert(session: Session, operation: Insert) -> Coroutine[Any, Any, Result]:
     """Insert rows, all of them or none, and return what each is to give back."""
+    if len(operation.rows) == 1:
+        return _insert_one(session, operation, operation.rows[0])
+    return _insert_many(session, operation)
+
+
+async def _insert_many(session: Session, operation: Insert) -> Result:
     rows = operation.rows
-    if len(rows) == 1:
-        return await _insert_one(session, operation, rows[0])
     if not rows:
         return Result()
     if operation.columns and not operation.returning:
@@ -58,9 +62,10 @@ def text_of(operation: Insert | Upsert) -> str:
 
 
 async def _insert_one(session: Session, operation: Insert, row: Sequence[Any]) -> Result:
+    sql = operation.sql or text_of(operation)
     if operation.returning:
-        return Result(list(map(tuple, await session.driver.fetch(text_of(operation), *row))), 1)
-    await session.driver.execute(text_of(operation), *row)
+        return Result(list(map(tuple, await session.driver.fetch(sql, *row))), 1)
+    await session.driver.execute(sql, *row)
     return Result(count=1)
 
 

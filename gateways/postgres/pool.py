@@ -25,11 +25,13 @@ class Pooled(Protocol):
         born: When it was opened, in seconds of a monotonic clock.
         since: When it was given back last.
         generation: The pool's when it was opened.
+        settling: It was given back, and is not clean or not closed yet.
     """
 
     born: float
     since: float
     generation: int
+    settling: bool
 
     def is_open(self) -> bool:
         """Whether it is not known to be closed."""
@@ -61,12 +63,14 @@ class Limits:
         lifetime: How old a connection becomes.
         idle: How long one is kept that nobody uses.
         proof: After how long without use one has to answer before it is handed out.
+        waiters: Callers that wait for one at most.
     """
 
     size: int
     lifetime: float = 3600.0
     idle: float = 600.0
     proof: float = 60.0
+    waiters: int = 50_000
 
 
 class PoolState(Generic[C]):
@@ -74,15 +78,17 @@ class PoolState(Generic[C]):
     The connections of a pool.
 
     Attributes:
-        size: Connections that are open or being opened.
+        size: Connections that are open, being opened, or being closed after something was cancelled on them.
+        settling: Connections that were given back and are not clean yet, or not closed yet.
         generation: Counts losses; a connection of an earlier generation is closed when it comes back.
     """
 
-    __slots__ = ("_idle", "_waiters", "generation", "limits", "size")
+    __slots__ = ("_idle", "_waiters", "generation", "limits", "settling", "size")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.size = 0
+        self.settling = 0
         self.generation = 0
         self._idle: deque[C] = deque()
         self._waiters: deque[Waiter[C]] = deque()
@@ -117,9 +123,16 @@ class PoolState(Generic[C]):
         self.size += 1
         return True
 
-    def wait(self, waiter: Waiter[C]) -> None:
-        """Let somebody wait, behind those who do."""
+    def wait(self, waiter: Waiter[C]) -> bool:
+        """Let somebody wait, behind those who do; False where too many do."""
+        if len(self._waiters) >= self.limits.waiters:
+            return False
         self._waiters.append(waiter)
+        return True
+
+    def has_waiters(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiters)
 
     def leave(self, waiter: Waiter[C]) -> None:
         """Let somebody wait no more; a no-op for one who does not."""
@@ -135,17 +148,31 @@ class PoolState(Generic[C]):
         Returns:
             False where it is not to be used again: then it is to be closed, and its room is free.
         """
-        if not connection.is_open() or self.is_spent(connection, now):
+        # `is_spent`, written out: this runs behind every operation.
+        is_spent = connection.generation != self.generation or now - connection.born >= self.limits.lifetime
+        if is_spent or not connection.is_open():
             self.forget()
             return False
         connection.since = now
-        if not self._offer(connection):
+        if not self._waiters or not self._offer(connection):
             self._idle.append(connection)
         return True
 
+    def settle(self, connection: C) -> None:
+        """Count a connection as one that nobody has, although it cannot be used yet. A no-op where it is counted so."""
+        if not connection.settling:
+            connection.settling = True
+            self.settling += 1
+
+    def settled(self, connection: C) -> None:
+        """Count it so no more; a no-op where it is not."""
+        if connection.settling:
+            connection.settling = False
+            self.settling -= 1
+
     def is_spent(self, connection: C, now: float) -> bool:
         """Whether a connection is too old, or was open when others were lost."""
-        return connection.generation != self.generation or now - connection.born > self.limits.lifetime
+        return connection.generation != self.generation or now - connection.born >= self.limits.lifetime
 
     def forget(self) -> None:
         """
@@ -168,12 +195,13 @@ class PoolState(Generic[C]):
         return self._drop([each for each in self._idle if each.since <= unused or self.is_spent(each, now)])
 
     def next_expiry(self) -> float | None:
-        """Return when the next idle connection has been unused for too long, or None."""
-        return min([each.since for each in self._idle]) + self.limits.idle if self._idle else None
+        """Return when the next idle connection will be too old or unused for too long; None where there is none."""
+        idle, lifetime = self.limits.idle, self.limits.lifetime
+        return min([min(each.since + idle, each.born + lifetime) for each in self._idle], default=None)
 
     def statistics(self) -> PoolStatistics:
-        """Count connections. One that is being opened is in use."""
-        idle = len(self._idle)
+        """Count connections. One that is being opened is in use; one that is not clean yet is idle: nobody has it."""
+        idle = len(self._idle) + self.settling
         return PoolStatistics(self.limits.size, self.size, idle, self.size - idle, len(self._waiters))
 
     def _drop(self, dropped: list[C]) -> list[C]:

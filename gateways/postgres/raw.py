@@ -14,10 +14,10 @@ from attrs import frozen
 from gateways.postgres.session import Session
 from gateways.postgres.updating import affected
 from mapper.errors import QueryError, StatementError
-from mapper.operations import RawSql, Result
+from mapper.operations import Operation, RawSql, Result
 from mapper.placeholders import split_placeholders
 
-__all__ = ["nature", "run_alone", "run_raw", "text_of"]
+__all__ = ["alters", "nature", "run_alone", "run_raw", "text_of"]
 
 _HEAD: Final = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)\s*(\w*)", re.DOTALL)
 _RETURNING: Final = re.compile(r"\bRETURNING\b", re.IGNORECASE)
@@ -25,6 +25,8 @@ _WRITING: Final = frozenset({"DELETE", "INSERT", "MERGE", "UPDATE"})
 _MAKING: Final = frozenset(
     {"ALTER", "ANALYZE", "COMMENT", "CREATE", "DO", "DROP", "GRANT", "REVOKE", "TRUNCATE", "VACUUM"}
 )
+_READING: Final = frozenset({"EXPLAIN", "FETCH", "RESET", "SELECT", "SET", "SHOW", "TABLE", "VALUES"})
+_COMMITTING: Final = frozenset({"COMMIT", "END"})
 _TEMPORARY: Final = frozenset({"TEMP", "TEMPORARY", "LOCAL", "GLOBAL"})
 
 
@@ -35,11 +37,15 @@ class Nature:
 
     Attributes:
         counts: It gives a number of rows and no rows.
+        writes: It may change the store.
+        commits: It ends a transaction.
         alters: It may leave something behind on its connection: a SELECT may call `set_config` or take an advisory
             lock.
     """
 
     counts: bool
+    writes: bool
+    commits: bool
     alters: bool
 
 
@@ -49,10 +55,22 @@ def nature(text: str) -> Nature:
     found = _HEAD.match(text)
     head, second = [each.upper() for each in found.groups()] if found is not None else ("", "")
     if head in _WRITING:
-        return Nature(_RETURNING.search(text) is None, False)
+        return Nature(_RETURNING.search(text) is None, writes=True, commits=False, alters=False)
     if head in _MAKING:
-        return Nature(True, head == "DO" or second in _TEMPORARY)
-    return Nature(False, head != "VALUES")
+        return Nature(True, writes=True, commits=False, alters=head == "DO" or second in _TEMPORARY)
+    return Nature(False, writes=_may_write(head, text), commits=head in _COMMITTING, alters=head != "VALUES")
+
+
+def _may_write(head: str, text: str) -> bool:
+    """Whether a statement of another kind may change the store. What a function does that it calls is not looked at."""
+    if head in _READING:
+        return False
+    return head != "WITH" or any(each in _WRITING for each in re.findall(r"\w+", text.upper()))
+
+
+def alters(operation: Operation) -> bool:
+    """Whether an operation may leave something behind on its connection."""
+    return isinstance(operation, RawSql) and nature(operation.text).alters
 
 
 async def run_raw(session: Session, operation: RawSql) -> Result:

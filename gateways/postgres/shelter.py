@@ -1,8 +1,9 @@
 """
 Work that is run to its end although whoever waits for it is cancelled: commits, and writes that commit by themselves.
 
-A coroutine goes in, its result comes out. It does what `asyncio.shield` around a task does, at a third of the cost: the
-coroutine stays in the task that waits, which a future of its own stands between and the driver's future.
+A coroutine goes in, its result comes out. It does what `asyncio.shield` around a task does, without the task and without
+a turn of the loop: the coroutine stays in the task that waits, and between that and the driver's future stands an object
+whose cancellation goes no further.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-__all__ = ["Sheltered"]
+__all__ = ["Sheltered", "given_up_after", "was_outlasted"]
 
 T = TypeVar("T")
 
@@ -21,58 +22,111 @@ class Sheltered(Generic[T]):
     Awaiting it runs the work to its end. A cancellation meanwhile is raised behind it, and the work's own result or
     error is dropped then.
 
+    To the task that waits it is a future: done when that is which the work waits for, and never cancelled.
+
     Args:
         work: What is to be run.
         hasten: Called at the first cancellation, so that the work can be made to end sooner.
-
-    Attributes:
-        done: The work is over.
     """
 
-    __slots__ = ("_hasten", "_work", "done")
+    __slots__ = (
+        "_asyncio_future_blocking",
+        "_broken_off",
+        "_cancelled",
+        "_hasten",
+        "_over",
+        "_waits",
+        "_work",
+        "add_done_callback",
+        "done",
+        "get_loop",
+    )
 
     def __init__(self, work: Coroutine[Any, Any, T], hasten: "Callable[[Sheltered[T]], object] | None" = None) -> None:
         self._work = work
         self._hasten = hasten
-        self.done = False
+        self._broken_off = self._over = False
+        self._waits: Any = None
+        self._cancelled: asyncio.CancelledError | None = None
+        # Marks it as a future that nobody waits for yet (asyncio.isfuture).
+        self._asyncio_future_blocking: bool | None = None
 
     def __await__(self) -> Generator[Any, None, T]:
-        cancelled: asyncio.CancelledError | None = None
+        result: T | None = None
+        send = self._work.send
         try:
             while True:
-                waits = self._work.send(None)
-                while waits is not None and not waits.done():
-                    try:
-                        yield from _behind(waits)
-                    except asyncio.CancelledError as error:
-                        if cancelled is None and self._hasten is not None:
-                            self._hasten(self)
-                        cancelled = cancelled or error
-                if waits is None:
-                    yield
+                self._waits = waits = send(None)  # a future; None for the next turn of the loop
+                try:
+                    yield None if waits is None else self._in_place_of(waits)
+                except BaseException as error:
+                    self._take(error, waits)
         except StopIteration as stop:
-            if cancelled is not None:
-                raise cancelled from None
-            result: T = stop.value
-            return result
+            result = stop.value
         except Exception:
-            if cancelled is not None:
-                raise cancelled from None
-            raise
+            if self._cancelled is None:
+                raise
+        except asyncio.CancelledError:
+            if self._cancelled is None:
+                raise
+            self._broken_off = True
         finally:
-            self.done = True
+            self._over = True
             self._work.close()
+        if self._cancelled is not None:
+            # A class of its own would not do: `asyncio.timeout` takes no subclass for a cancellation.
+            self._cancelled.outlasted = not self._broken_off  # type: ignore[attr-defined]
+            raise self._cancelled
+        return result  # type: ignore[return-value]  # None only where T is
+
+    def _in_place_of(self, future: Any) -> "Sheltered[T]":
+        # What a coroutine yields to its task is marked as being waited for (asyncio.isfuture); now this is.
+        future._asyncio_future_blocking = False
+        self._asyncio_future_blocking = True
+        self.add_done_callback = future.add_done_callback
+        self.done = future.done
+        self.get_loop = future.get_loop
+        return self
+
+    def _take(self, error: BaseException, waits: Any) -> None:
+        """Take what was raised in the place of waiting."""
+        if isinstance(error, asyncio.CancelledError) and waits is None:
+            self.cancel(*error.args)
+        elif waits is None or not waits.done():
+            raise error
+        # What a future raises comes here too: the work asks the future for it by itself.
+
+    def cancel(self, msg: object = None) -> bool:
+        """
+        Raise a cancellation behind the work; of several, the first. True tells the task that it need not raise it by
+        itself.
+        """
+        if self._cancelled is None:
+            self._cancelled = asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
+            if self._hasten is not None:
+                self._hasten(self)
+        return True
+
+    def give_up(self) -> None:
+        """Cancel the work itself, where it is not over."""
+        if self._over:
+            return
+        if self._waits is None or self._waits.done():
+            asyncio.get_running_loop().call_soon(self.give_up)
+        else:
+            self._waits.cancel()
+
+    def give_up_after(self, seconds: float) -> None:
+        """Cancel the work itself in a while. This may be called from outside of the loop, as it comes to its end."""
+        loop = asyncio.get_running_loop() if self._waits is None else self._waits.get_loop()
+        loop.call_later(seconds, self.give_up)
 
 
-def _behind(waits: Any) -> "asyncio.Future[None]":
-    """Return a future that is done when another is, and may be cancelled instead of it."""
-    # What a coroutine yields to its task is marked as being waited for (asyncio.isfuture); now somebody else waits.
-    waits._asyncio_future_blocking = False
-    proxy: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+def was_outlasted(error: BaseException) -> bool:
+    """Whether an error is a cancellation behind which sheltered work has come to its own end, well or badly."""
+    return getattr(error, "outlasted", False)
 
-    def wake(_: object) -> None:
-        if not proxy.done():
-            proxy.set_result(None)
 
-    waits.add_done_callback(wake)
-    return proxy
+def given_up_after(seconds: float) -> Callable[[Sheltered[Any]], object]:
+    """Return what lets work go on for so long after a cancellation, and no longer."""
+    return lambda work: work.give_up_after(seconds)

@@ -8,22 +8,28 @@ connection back.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, repeat
 from time import perf_counter
 from typing import Any, Final, Generic
 
 from typing_extensions import TypeVar
 
-from gateways.postgres.events import Measured
-from gateways.postgres.execution import failure, readable
+from gateways.postgres.connections import Connections
+from gateways.postgres.events import Events, Measured
+from gateways.postgres.execution import failure, may_write, readable
+from gateways.postgres.raw import alters
+from gateways.postgres.reading import fetch_on
 from gateways.postgres.session import Session
+from gateways.postgres.transactions import commit
 from mapper.errors import QueryError
 from mapper.gateway import Decode
 from mapper.operations import Operation, QuerySql
 
-__all__ = ["Lease", "PostgresBatches", "growing"]
+__all__ = ["Lease", "PostgresBatches", "ended", "growing", "lease_from"]
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 FIRST: Final = 50
 """Few rows, so that the first is there early."""
@@ -44,43 +50,83 @@ class Lease:
 
     Attributes:
         session: The connection.
-        end: Gives it back; with an error where the stream failed.
-        abandon: Gives it back without waiting.
-        own: The stream begins and ends a transaction of its own.
+        begin: Begins a transaction, without which there is no cursor, unless one is open.
+        end: Ends that transaction and gives the connection back; with an error where the stream failed.
+        abandon: Gives the connection back without waiting.
     """
 
-    __slots__ = ("abandon", "end", "own", "session")
+    __slots__ = ("abandon", "begin", "end", "session")
 
     def __init__(
         self,
         session: Session,
+        begin: Callable[[], Awaitable[object]],
         end: Callable[[BaseException | None], Awaitable[None]],
         abandon: Callable[[], None],
-        *,
-        own: bool,
     ) -> None:
         self.session = session
+        self.begin = begin
         self.end = end
         self.abandon = abandon
-        self.own = own
+
+
+def lease_from(pool: Connections, session: Session, operation: Operation) -> Lease:
+    """Lease a connection of the pool to a stream, with a transaction of its own."""
+
+    async def end(error: BaseException | None) -> None:
+        try:
+            if error is None:
+                await ended(session, operation)
+        finally:
+            await pool.settle(session)
+
+    return Lease(session, partial(session.driver.execute, "BEGIN"), end, partial(pool.give_later, session))
+
+
+async def ended(session: Session, operation: Operation) -> None:
+    """
+    Commit a stream's own transaction.
+
+    Where it has only read, its rows are as good when the connection is lost before that.
+    """
+    try:
+        if may_write(operation):
+            await commit(session)
+        else:
+            await session.driver.execute("COMMIT")
+    except BaseException as error:
+        raised = failure(session, error, operation)
+        if isinstance(error, Exception) and not may_write(operation):
+            session.terminate()
+            return
+        if raised is error:
+            raise
+        raise raised from error
 
 
 class PostgresBatches(Generic[T]):
     """A result in batches; see `mapper.gateway.Batches`."""
 
     __slots__ = (
-        "__weakref__", "_batch", "_cursor", "_decode", "_idle", "_idle_since", "_lease", "_loop", "_measured", "_named",
+        "__weakref__", "_batch", "_cursor", "_decode", "_events", "_idle", "_idle_since", "_lease", "_loop", "_measured", "_named",
         "_operation", "_rows", "_running", "_sizes",
     )  # fmt: skip
 
     def __init__(
-        self, lease: Lease, operation: Operation, decode: Decode[T], sizes: Iterator[int], measured: Measured | None
+        self,
+        lease: Lease,
+        operation: Operation,
+        decode: Decode[T],
+        sizes: Iterator[int],
+        events: Events,
+        measured: Measured | None,
     ) -> None:
         self._lease: Lease | None = lease
         self._loop = asyncio.get_running_loop()
         self._operation = operation
         self._decode = decode
         self._sizes = sizes
+        self._events = events
         self._measured = measured
         self._named = not (isinstance(operation, QuerySql) and operation.columns)
         self._cursor: Any = None
@@ -102,9 +148,29 @@ class PostgresBatches(Generic[T]):
             batch = await self._step()
         return batch or None
 
-    async def _step(self) -> list[T]:
+    @property
+    def holds(self) -> bool:
+        """Whether it holds a connection still; see `mapper.gateway.Batches`."""
+        return self._lease is not None
+
+    async def fetch(self, operation: Operation, decode: Decode[S]) -> list[S]:
+        """Run another read between two batches; see `mapper.gateway.Batches`."""
+        self._require_one_reader()
+        lease = self._lease
+        if lease is None:
+            raise QueryError("the stream holds no connection any more", hint="read on the gateway")
+        self._running = True
+        try:
+            return await fetch_on(lease.session, operation, decode, self._events)
+        finally:
+            self._running = False
+
+    def _require_one_reader(self) -> None:
         if self._running:
             raise QueryError("two tasks read one stream at once", hint="read it in one task, and hand the objects on")
+
+    async def _step(self) -> list[T]:
+        self._require_one_reader()
         lease, size = self._lease, next(self._sizes)
         assert lease is not None
         self._running = True
@@ -127,8 +193,8 @@ class PostgresBatches(Generic[T]):
         driver = lease.session.driver
         if self._cursor is None:
             sql, parameters = readable(self._operation)
-            if lease.own:
-                await driver.execute("BEGIN")
+            lease.session.altered = lease.session.altered or alters(self._operation)
+            await lease.begin()
             self._cursor = await driver.cursor(sql, *parameters)
         records: Sequence[Any] = await self._cursor.fetch(size)
         return records
@@ -149,23 +215,12 @@ class PostgresBatches(Generic[T]):
         if lease is None:
             return
         try:
-            if lease.own and error is None:
-                await lease.session.driver.execute("COMMIT")
-        except BaseException:
-            lease.session.terminate()
-            raise
+            await lease.end(error)
         finally:
             self._note(error)
-            await lease.end(error)
 
     async def _failed(self, lease: Lease, error: BaseException) -> BaseException:
-        raised = failure(lease.session, error, self._operation, alone=False)
-        if lease.own:
-            try:
-                if lease.session.is_open() and lease.session.in_transaction():
-                    await lease.session.driver.execute("ROLLBACK")
-            except BaseException:
-                lease.session.terminate()
+        raised = failure(lease.session, error, self._operation)
         await self._end(raised)
         return raised
 

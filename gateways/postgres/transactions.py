@@ -8,11 +8,17 @@ from types import TracebackType
 from typing import Final
 
 from gateways.postgres.session import Session
-from gateways.postgres.shelter import Sheltered
-from mapper.errors import RolledBack
+from gateways.postgres.shelter import Sheltered, given_up_after
+from mapper.errors import ConnectionLost, RolledBack
 from mapper.operations import Transaction
 
-__all__ = ["atomic", "control"]
+__all__ = ["atomic", "commit", "control", "undo"]
+
+ROLLBACK_SECONDS: Final = 5.0
+"""How long ROLLBACK may take, which is never long; the connection is closed then, and the server rolls back."""
+
+_IN_TIME: Final = given_up_after(5.0)
+"""How long COMMIT may take after whoever waits for it was cancelled."""
 
 
 async def control(session: Session, operation: Transaction) -> None:
@@ -24,7 +30,7 @@ async def control(session: Session, operation: Transaction) -> None:
     """
     match operation.kind:
         case "commit":
-            await _commit(session)
+            await commit(session)
         case "rollback":
             await _rollback(session)
         case "start":
@@ -42,8 +48,19 @@ def _start(operation: Transaction) -> str:
     return f"BEGIN{level}{' READ ONLY' if operation.read_only else ''}"
 
 
-async def _commit(session: Session) -> None:
-    status = await Sheltered(session.driver.execute("COMMIT"))
+async def commit(session: Session) -> None:
+    """
+    Commit, to the end even if whoever waits is cancelled.
+
+    Raises:
+        ConnectionLost: The connection had been lost before COMMIT was sent.
+        RolledBack: COMMIT was answered by ROLLBACK, because a statement had failed.
+    """
+    if not await session.look():
+        raise ConnectionLost("the connection was lost before COMMIT was sent", hint="nothing was written: try again")
+    session.committing = True
+    status = await Sheltered(session.driver.execute("COMMIT"), _IN_TIME)
+    session.committing = False
     if status != "COMMIT":
         raise RolledBack(
             f"the transaction was rolled back: COMMIT was answered by {status}",
@@ -53,7 +70,7 @@ async def _commit(session: Session) -> None:
 
 async def _rollback(session: Session) -> None:
     if session.is_open() and session.in_transaction():
-        await session.driver.execute("ROLLBACK")
+        await session.driver.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
 
 
 class atomic:
@@ -76,6 +93,14 @@ class atomic:
         if not self._own:
             return
         if error is None:
-            await _commit(self._session)
+            await commit(self._session)
         elif isinstance(error, Exception):
-            await _rollback(self._session)
+            await undo(self._session)
+
+
+async def undo(session: Session) -> None:
+    """Roll back. Where that fails the connection is closed, and with it what is open; nothing is raised."""
+    try:
+        await _rollback(session)
+    except Exception:
+        session.terminate()

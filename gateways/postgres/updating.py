@@ -4,8 +4,8 @@ Updates and deletes of single rows by key: any number of them in one statement.
 An `UpdateSql` or `DeleteSql` of many goes in; a count comes out, or the error of the first row that is not as expected.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final
 
 from gateways.postgres.bulk import Bulk, transposed, written_together
 from gateways.postgres.codecs import POSTGRES_CODECS
@@ -17,8 +17,11 @@ from mapper.operations import DeleteSql, Result, UpdateSql
 
 __all__ = ["affected", "write_each"]
 
+ONE: Final = Result(count=1)
+"""What was done to one row, of which nothing comes back."""
 
-async def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Result:
+
+def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Coroutine[Any, Any, Result]:
     """
     Write single rows by key, each of which must be there.
 
@@ -26,10 +29,14 @@ async def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Resu
         StaleRow: One has another version by now; nothing is written.
         MissingRow: One is not there; nothing is written.
     """
+    if len(operation.parameters) == 1:
+        return _write_one(session, operation, operation.parameters[0])
+    return _write_many(session, operation)
+
+
+async def _write_many(session: Session, operation: UpdateSql | DeleteSql) -> Result:
     rows: Sequence[Sequence[Any]] = operation.parameters
-    if len(rows) == 1:
-        await _write_one(session, operation, rows[0])
-    elif rows:
+    if rows:
         bulk = None if _has_duplicates(operation) else written_together(operation.sql, len(rows[0]))
         async with atomic(session):
             if bulk is None:
@@ -57,9 +64,11 @@ def _has_duplicates(operation: UpdateSql | DeleteSql) -> bool:
     return len({tuple(row[key_at]) for row in operation.parameters}) < len(operation.parameters)
 
 
-async def _write_one(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> None:
-    if affected(await session.driver.execute(operation.sql, *row)) != 1:
+async def _write_one(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> Result:
+    status = await session.driver.execute(operation.sql, *row)
+    if status[-2:] != " 1" and affected(status) != 1:
         raise await _refusal(session, operation, row)
+    return ONE
 
 
 async def _write_together(session: Session, operation: UpdateSql | DeleteSql, bulk: Bulk) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from gateways.postgres.bulk import columns_of, names_of, quoted, table_of, transposed, types_of
+from gateways.postgres.columns import array_of
 from gateways.postgres.inserting import text_of
 from gateways.postgres.session import Session
 from gateways.postgres.transactions import atomic
@@ -100,7 +101,7 @@ def _together(
     places = ", ".join([f"${index + 1}::{each}" for index, each in enumerate(types)])
     head = f"INSERT INTO {table_of(described)} ({names}) "
     tail = sql.removeprefix(f"{head}VALUES ({places})")
-    arrays = ", ".join([f"${index + 1}::{each}[]" for index, each in enumerate(types)])
+    arrays = ", ".join([f"${index + 1}::{array_of(each)}" for index, each in enumerate(types)])
     keys = ", ".join(
         [
             f"{table_of(described) if described.schema is None else quoted(described.name)}.{quoted(each.name)}"

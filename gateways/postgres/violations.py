@@ -6,9 +6,10 @@ constraint; the columns stand in its detail, whose form `(a, b)=(1, 2)` is the s
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from gateways.postgres.types import Domain, PostgresType
 from gateways.sql.naming import fingerprint
 from mapper.assembly import walk
 from mapper.columns import Check
@@ -16,6 +17,7 @@ from mapper.errors import CheckViolation, ConstraintViolation, ForeignKeyViolati
 from mapper.expressions import Attribute
 from mapper.operations import Operation
 from mapper.relation import RelationInfo, info
+from mapper.types import List, StorageType
 
 __all__ = ["relations_of", "violation"]
 
@@ -39,8 +41,11 @@ _HINTS: Final[dict[type[ConstraintViolation], str]] = {
 def violation(kind: type[ConstraintViolation], error: Any, operation: Operation | None) -> ConstraintViolation:
     """Give the violation that the server told of."""
     table, constraint = error.table_name, error.constraint_name
-    described = _relation_named(error.schema_name, table, operation)
-    columns = _columns(kind, error, described)
+    if table is None and error.data_type_name is not None:
+        described, columns = _of_domain(error.data_type_name, operation)
+    else:
+        described = _relation_named(error.schema_name, table, operation)
+        columns = _columns(kind, error, described)
     place = described.original.__name__ if described is not None else table
     where = f" of {place}" if place else ""
     text = str(error).partition("\n")[0]
@@ -66,6 +71,24 @@ def relations_of(operation: Operation | None) -> list[RelationInfo]:
 def _relation_named(schema: str | None, table: str | None, operation: Operation | None) -> RelationInfo | None:
     same = [each for each in relations_of(operation) if each.name == table]
     return next((each for each in same if each.schema in (None, schema)), None)
+
+
+def _of_domain(name: str, operation: Operation | None) -> tuple[RelationInfo | None, Sequence[str]]:
+    """Give the relation that was written, and its columns of a domain: the server tells of the domain alone."""
+    for each in relations_of(operation)[:1]:
+        found = [column.name for column in each.columns if name in _domains(column.type)]
+        if found:
+            return each, found
+    return None, ()
+
+
+def _domains(type_: StorageType[Any]) -> Iterator[str]:
+    """Give the domains that a storage type is, or has in it."""
+    if isinstance(type_, Domain):
+        yield type_.name
+    parts = type_.parts() if isinstance(type_, PostgresType) else (type_.item,) if isinstance(type_, List) else ()
+    for each in parts:
+        yield from _domains(each)
 
 
 def _detail(error: Any, described: RelationInfo | None) -> str:

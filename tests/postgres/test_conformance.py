@@ -9,6 +9,8 @@ from mapper.testing.conformance import Case, gateway_suite
 from tests.servers import Postgres
 from tests.servers.fixtures import Databases
 
+pytestmark = pytest.mark.feature("T35")
+
 SERVERS = ["wheel", "system"] if Postgres.is_in_system() else ["wheel"]
 
 

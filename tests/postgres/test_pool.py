@@ -1,6 +1,7 @@
 """The pool's decisions, without a server: who gets a connection, and which are closed."""
 
 import random
+from typing import Any
 
 import attrs
 import pytest
@@ -14,6 +15,7 @@ class Fake:
     since: float = 0.0
     generation: int = 0
     open: bool = True
+    settling: bool = False
 
     def is_open(self) -> bool:
         return self.open
@@ -33,7 +35,7 @@ class Asking:
         return True
 
 
-def pool(size: int = 2, **limits: float) -> PoolState[Fake]:
+def pool(size: int = 2, **limits: Any) -> PoolState[Fake]:
     return PoolState(Limits(size, **limits))
 
 

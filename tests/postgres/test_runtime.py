@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from gateways.postgres import PostgresGateway
@@ -14,6 +13,7 @@ from mapper.errors import (
     ConnectionLost,
     MapperError,
     PoolTimeout,
+    QueryError,
     RolledBack,
     StatementTimeout,
     UniqueViolation,
@@ -23,6 +23,7 @@ from mapper.errors import (
 from mapper.gateway import OperationEvent
 from mapper.operations import RawSql, Result, Transaction
 from mapper.select import select
+from tests.postgres.backends import busy, settled, terminate
 from tests.postgres.relations import Book, Note, Notes, written
 from tests.servers import Postgres
 
@@ -35,49 +36,6 @@ async def gateway(postgres_url: str) -> AsyncIterator[PostgresGateway]:
     await Book(gateway).push_schema()
     yield gateway
     await gateway.aclose()
-
-
-async def backends(url: str) -> list[tuple[str, bool]]:
-    """Return what the server's other connections of the gateway do: their states, and whether a transaction is open."""
-    connection = await asyncpg.connect(url)
-    try:
-        rows = await connection.fetch(
-            "SELECT state, xact_start IS NOT NULL FROM pg_stat_activity WHERE application_name = 'under test'"
-        )
-        return [(str(row[0]), bool(row[1])) for row in rows]
-    finally:
-        await connection.close()
-
-
-async def settled(url: str, expected: int) -> list[tuple[str, bool]]:
-    """Wait until the server has no more connections than expected, and none is busy."""
-    found = await backends(url)
-    for _ in range(200):
-        found = await backends(url)
-        if len(found) <= expected and not any(busy for _, busy in found):
-            return found
-        await asyncio.sleep(0.02)
-    pytest.fail(f"the server has {found}, expected at most {expected} idle connections")
-
-
-async def busy(url: str, expected: int) -> None:
-    """Wait until so many connections of the gateway are in a transaction."""
-    for _ in range(500):
-        if len([each for each in await backends(url) if each[1]]) >= expected:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail(f"no {expected} connections became busy")
-
-
-async def terminate(url: str, waiting_for: str = "%") -> None:
-    """Have the server end the gateway's connections: all, or those that wait for something (`Lock`, `Client`)."""
-    connection = await asyncpg.connect(url)
-    await connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name = 'under test' AND coalesce(wait_event_type, '') LIKE $1",
-        waiting_for,
-    )
-    await connection.close()
 
 
 async def test_nothing_connects_before_the_first_use(postgres_url: str):
@@ -388,7 +346,7 @@ async def test_second_loop_after_the_first_gets_fresh_connections(gateway: Postg
     ],
 )
 def test_wrong_url_is_refused(url: str, message: str):
-    with pytest.raises(CannotConnect, match=message):
+    with pytest.raises(QueryError, match=message):
         PostgresGateway(url)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import NoServer, Postgres, Redis
 
-__all__ = ["Databases", "databases", "own_postgres", "postgres_url", "redis_url", "system_postgres"]
+__all__ = ["Databases", "databases", "own_postgres", "postgres_url", "redis_url", "standby_postgres", "system_postgres"]
 
 TEMPLATE: Final = "template0"
 _numbers: Final = count(1)
@@ -78,6 +78,14 @@ async def postgres_url(databases: Databases) -> AsyncIterator[str]:
 def own_postgres() -> Iterator[Postgres]:
     """A server that tests may stop, kill and start; never one from the environment."""
     server = launched(Postgres.launch)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def standby_postgres(own_postgres: Postgres) -> Iterator[Postgres]:
+    """A standby of the server that tests may stop."""
+    server = own_postgres.standby()
     yield server
     server.stop()
 

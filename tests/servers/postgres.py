@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from tests.servers.locating import NoServer, reachable, system_program, wheel
 from tests.servers.process import NOBODY, Server, environment
@@ -35,10 +36,13 @@ class Postgres(Server):
     stop_signal = signal.SIGINT
     death_signal = signal.SIGQUIT
 
-    def __init__(self, programs: Path, source: str) -> None:
+    def __init__(self, programs: Path, source: str, primary: "Postgres | None" = None) -> None:
         super().__init__("postgres", source)
         self._programs = programs
-        self._initialise()
+        if primary is None:
+            self._initialise()
+        else:
+            self._copy(primary)
         self.start()
 
     @classmethod
@@ -61,6 +65,10 @@ class Postgres(Server):
                 return cls(programs, source)
         raise NoServer(MISSING)
 
+    def standby(self) -> "Postgres":
+        """Start a standby of it, which follows it by streaming."""
+        return Postgres(self._programs, self.source, self)
+
     @classmethod
     def is_in_system(cls) -> bool:
         """Whether the system has one, as another version beside the wheel's."""
@@ -75,6 +83,11 @@ class Postgres(Server):
         return f"postgresql://app@127.0.0.1:{self.port}/{database}"
 
     @property
+    def socket_url(self) -> str:
+        """The URL by its Unix socket, whose directory stands encoded in the place of a host."""
+        return f"postgresql://app@{quote(str(self.directory), safe='')}:{self.port}/postgres"
+
+    @property
     def data(self) -> Path:
         """The data directory."""
         return self.directory / "data"
@@ -82,7 +95,7 @@ class Postgres(Server):
     @property
     def command(self) -> Sequence[str]:
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        places = ["-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.directory)]
+        places = ["-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1,::1", "-k", str(self.directory)]
         return [str(self._programs / "postgres"), *places, *settings]
 
     def is_ready(self) -> bool:
@@ -98,12 +111,19 @@ class Postgres(Server):
 
     def _initialise(self) -> None:
         options = ["-U", "app", "--auth=trust", "-E", "UTF8", "--no-sync", "--no-instructions", "--locale=C.UTF-8"]
-        command = [str(self._programs / "initdb"), "-D", str(self.data), *options]
+        self._run("initdb", "-D", str(self.data), *options)
+
+    def _copy(self, primary: "Postgres") -> None:
+        options = ["-R", "-X", "stream", "-C", "-S", f"standby_{self.port}", "--checkpoint=fast", "--no-sync"]
+        self._run("pg_basebackup", "-d", primary.url, "-D", str(self.data), *options)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
         done = subprocess.run(
             command, capture_output=True, text=True, cwd="/", env=environment(), user=NOBODY, group=None
         )
         if done.returncode:
-            raise RuntimeError(f"initdb failed:\n{done.stderr}")
+            raise RuntimeError(f"{program} failed:\n{done.stderr}")
 
 
 def _in_wheel() -> Path | None:

@@ -78,13 +78,20 @@ class Server(ABC):
         Raises:
             RuntimeError: It ended, or did not become ready; with what it logged.
         """
-        with self.log.open("ab") as log:
-            self._process = spawned(self.command, death=self.death_signal, output=log)
+        self.begin()
+        assert self._process is not None
         until = time.monotonic() + READY_SECONDS
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{self.command[0]} is not ready:\n{self.log.read_text()[-LOGGED:]}")
             time.sleep(0.01)
+
+    def begin(self) -> None:
+        """
+        Start it without waiting. Like `start` from the main thread alone: it dies with the thread that started it.
+        """
+        with self.log.open("ab") as log:
+            self._process = spawned(self.command, death=self.death_signal, output=log)
 
     def stop(self) -> None:
         """Ask it to end and wait for that."""
