@@ -9,7 +9,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from attrs import frozen
 
@@ -34,6 +34,9 @@ def open(url: str) -> "Gateway":
         QueryError: The scheme or a parameter is unknown, or a value is none of its parameter's type.
         CannotConnect: The library that the gateway needs is not installed.
     """
+    whole = _KINDS.get(url.strip().partition(":")[0])
+    if whole is not None and whole.location is None:
+        return whole.make_of(url)
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -55,17 +58,23 @@ class _Kind:
     A kind of gateway.
 
     Attributes:
-        location: Makes the gateway's first argument of the URL and of the parameters that are not the gateway's.
+        location: Makes the gateway's first argument of the URL and of the parameters that are not the gateway's; None
+            where the gateway takes the URL apart by itself.
         extra: The extra of this distribution that installs its library.
     """
 
     module: str
     name: str
-    location: Callable[[SplitResult, Mapping[str, str]], tuple[str, ...]]
+    location: Callable[[SplitResult, Mapping[str, str]], tuple[str, ...]] | None
     extra: str | None = None
+
+    def make_of(self, url: str) -> "Gateway":
+        """Make a gateway that takes the URL apart by itself."""
+        return cast("Gateway", self._gateway()(url))
 
     def make(self, parts: SplitResult) -> "Gateway":
         """Make the gateway."""
+        assert self.location is not None
         gateway = self._gateway()
         known = _parameters(gateway)
         passed_on = frozenset[str](getattr(gateway, "url_parameters", ()))
@@ -155,12 +164,7 @@ def _path(parts: SplitResult, rest: Mapping[str, str]) -> tuple[str, ...]:
     return (path or ":memory:",)
 
 
-def _address(parts: SplitResult, rest: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the URL itself, with the parameters that are for the server's client."""
-    return (parts._replace(query=urlencode(rest, quote_via=quote)).geturl(),)
-
-
-_POSTGRES: Final = _Kind("gateways.postgres", "PostgresGateway", _address, "postgres")
+_POSTGRES: Final = _Kind("gateways.postgres", "PostgresGateway", None, "postgres")
 _KINDS: Final = {
     "memory": _Kind("gateways.memory", "MemoryGateway", _no_location),
     "postgres": _POSTGRES,

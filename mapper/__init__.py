@@ -8,52 +8,71 @@ Everything that a program needs is imported from here; gateways and cache driver
 from mapper import errors
 from mapper import functions as fn
 from mapper._version import __version__
+from mapper.batches import Batch, batch
 from mapper.capabilities import Capabilities
 from mapper.changeset import Changeset, Deletes, Inserts, Updates
-from mapper.columns import Check, Column, Index, Unique, column
-from mapper.commit import Committed
+from mapper.columns import Check, Column, Embedded, Index, Unique, column
+from mapper.committed import Committed
+from mapper.conditions import all_of, any_of, omitted, tuple_
 from mapper.deferred import Ref
 from mapper.errors import *  # noqa: F403
+from mapper.explaining import Plan
 from mapper.expressions import Assignment, Attribute, Expr, Order
-from mapper.functions import rows_between
+from mapper.functions import rows_between, window
+from mapper.nesting import Children
 from mapper.operations import Operation, RawSql, Result
 from mapper.pages import Cursor, Page
 from mapper.prepared import prepared
+from mapper.pushed import Pushed
 from mapper.query import One, Query
+from mapper.relating import aggregate, all_, any_, none_
 from mapper.relation import CommonTable, Relation
+from mapper.relationships import BelongsTo, HasMany, HasOne, ManyToMany, Through
 from mapper.repository import Repository
 from mapper.row import Row
 from mapper.rows import Rows
-from mapper.select import exists, optional, raw, scalar, select
+from mapper.select import exists, model_of, optional, raw, scalar, select
+from mapper.sources import subquery, values
 from mapper.stores import Stores
 from mapper.terms import excluded, fragment, literal, outer
-from mapper.types import Char, Codec, Enumeration, Json, Numeric, Timestamp, Varchar
+from mapper.types import Char, Codec, Enumeration, Int, Json, Numeric, Timestamp, Varchar
+from mapper.violations import constraint_errors
 from mapper.wrappers import Keyed, Timestamped, Versioned
 
 __all__ = [
     "Assignment",
     "Attribute",
+    "Batch",
+    "BelongsTo",
     "Capabilities",
     "Changeset",
     "Char",
     "Check",
+    "Children",
     "Codec",
     "Column",
     "Committed",
     "CommonTable",
     "Cursor",
     "Deletes",
+    "Embedded",
     "Enumeration",
     "Expr",
+    "HasMany",
+    "HasOne",
     "Index",
     "Inserts",
+    "Int",
     "Json",
     "Keyed",
+    "ManyToMany",
     "Numeric",
     "One",
     "Operation",
     "Order",
     "Page",
+    "Plan",
+    "Pushed",
     "Query",
     "RawSql",
     "Ref",
@@ -63,6 +82,7 @@ __all__ = [
     "Row",
     "Rows",
     "Stores",
+    "Through",
     "Timestamp",
     "Timestamped",
     "Unique",
@@ -70,13 +90,23 @@ __all__ = [
     "Varchar",
     "Versioned",
     "__version__",
+    "aggregate",
+    "all_",
+    "all_of",
+    "any_",
+    "any_of",
+    "batch",
     "column",
+    "constraint_errors",
     "errors",
     "excluded",
     "exists",
     "fn",
     "fragment",
     "literal",
+    "model_of",
+    "none_",
+    "omitted",
     "optional",
     "outer",
     "prepared",
@@ -84,5 +114,9 @@ __all__ = [
     "rows_between",
     "scalar",
     "select",
+    "subquery",
+    "tuple_",
+    "values",
+    "window",
 ]
 __all__ += errors.__all__

@@ -11,11 +11,14 @@ from typing import Any, Final
 from attrs import define, evolve, field
 
 from mapper.errors import QueryError
-from mapper.expressions import Attribute, Call, Expr, Order, Subquery, Take
-from mapper.functions import Aggregate, Window
+from mapper.expressions import Call, Expr, Order, Subquery, Take
+from mapper.functions import Aggregate, Window, row_number
+from mapper.grouping import leaves
 from mapper.operations import OutputColumn
 from mapper.relation import info
+from mapper.sources import Derived
 from mapper.statements import Cte, FromRaw, FromRelation, FromSelect, Join, Select, Source
+from mapper.terms import SetReturning
 
 __all__ = ["Clause", "Clauses", "assemble", "walk"]
 
@@ -38,11 +41,22 @@ class Clause:
 
 Clauses = Sequence[Clause]
 
+OF_ROWS: Final = frozenset({"from", "join", "where", "group_by", "having", "distinct", "distinct_on", "lock"})
+"""Clauses that are about the rows of one select."""
+
 
 @define(eq=False)
 class _Parts:
-    """A select in the making."""
+    """
+    A select in the making.
 
+    Attributes:
+        projection: What its items are made into; None where they are not those that the user selected.
+        grouped_away: Keys of expressions that some of its groups are no part of.
+    """
+
+    projection: Any = None
+    grouped_away: set[str] = field(factory=set)
     items: tuple[Expr[Any, Any], ...] = ()
     columns: tuple[OutputColumn, ...] = ()
     source: Source | None = None
@@ -54,9 +68,11 @@ class _Parts:
     limit: Expr[int, Any] | None = None
     offset: Expr[int, Any] | None = None
     distinct: bool = False
+    distinct_on: list[Expr[Any, Any]] = field(factory=list)
     compound: list[tuple[str, Select]] = field(factory=list)
     ctes: list[Cte] = field(factory=list)
     lock: str | None = None
+    lock_of: tuple[Any, ...] = ()
 
     def finished(self) -> Select:
         """
@@ -78,33 +94,41 @@ class _Parts:
             limit=self.limit,
             offset=self.offset,
             distinct=self.distinct,
+            distinct_on=tuple(self.distinct_on),
             compound=tuple(self.compound),
             ctes=tuple(self.ctes),
             lock=self.lock,
+            lock_of=self.lock_of,
         )
         return _with_reads(select)
 
 
 def _require_optional(parts: _Parts) -> None:
-    missing: set[Any] = set()
-    for join in parts.joins:
-        if join.kind in {"left", "full"} and isinstance(join.source, FromRelation):
-            missing.add(info(join.source.relation).token)
+    missing: set[str] = set()
+    for place, join in enumerate(parts.joins):
+        if join.kind in {"left", "full"}:
+            missing.update(_tokens([join.source]))
         if join.kind in {"right", "full"}:
-            earlier = [parts.source, *[each.source for each in parts.joins if each is not join]]
-            missing.update(info(each.relation).token for each in earlier if isinstance(each, FromRelation))
-    for item in parts.items if missing else ():
-        if isinstance(item, Attribute) and not item.nullable and info(item.relation).token in missing:
-            raise QueryError(
-                f"{item!r} is selected, and a join may leave rows without it",
-                hint="say so: optional(…) around the column",
-            )
+            missing.update(_tokens([parts.source, *[each.source for each in parts.joins[:place]]]))
+    if (missing or parts.grouped_away) and parts.projection is not None:
+        parts.projection.require_optional(missing, parts.grouped_away)
+
+
+def _tokens(sources: Sequence[Source | None]) -> list[str]:
+    """Return the tokens of the relations whose columns these sources have."""
+    relations = [getattr(each, "relation", None) for each in sources]
+    return [info(each).token for each in relations if each is not None]
 
 
 def assemble(clauses: Clauses, take: Take) -> Select:
     """Return the select that the clauses describe, its parameters numbered by `take` in their order."""
     parts = _Parts()
     for clause in clauses:
+        if parts.compound and clause.kind in OF_ROWS:
+            raise QueryError(
+                f"{clause.kind} behind a set operation, whose rows are of two queries",
+                hint="say it of each side before, or read the whole as a source: from_(subquery(Table, query))",
+            )
         parts = _STEPS[clause.kind](parts, clause, take)
     return parts.finished()
 
@@ -129,7 +153,8 @@ def counter() -> Take:
 
 
 def _select(parts: _Parts, clause: Clause, take: Take) -> _Parts:
-    items, names = clause.payload()
+    parts.projection = clause.payload
+    items, names = clause.payload.outputs()
     parts.items = tuple([each.numbered(take) for each in items])
     parts.columns = tuple(
         [OutputColumn(name, each.type, each.nullable) for name, each in zip(names, items, strict=True)]
@@ -145,13 +170,14 @@ def _from(parts: _Parts, clause: Clause, take: Take) -> _Parts:
 def _source(given: Any, take: Take) -> Source:
     if isinstance(given, FromRaw):
         return FromRaw(given.text, tuple([each.numbered(take) for each in given.operands]))
-    return FromRelation(given)
+    return given.assembled(take) if isinstance(given, Derived) else FromRelation(given)
 
 
 def _join(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     kind, relation = clause.payload
+    source = _source(relation, take)
     on = clause.values[0].numbered(take) if clause.values else None
-    parts.joins.append(Join(kind, _source(relation, take), on))
+    parts.joins.append(Join(kind, source, on))
     return parts
 
 
@@ -162,6 +188,7 @@ def _where(parts: _Parts, clause: Clause, take: Take) -> _Parts:
 
 def _group_by(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     parts.group_by.extend([each.numbered(take) for each in clause.values])
+    parts.grouped_away.update([each.key for each in leaves(clause.values)])
     return parts
 
 
@@ -197,12 +224,18 @@ def _distinct(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     return parts
 
 
+def _distinct_on(parts: _Parts, clause: Clause, take: Take) -> _Parts:
+    parts.distinct_on.extend([each.numbered(take) for each in clause.values])
+    return parts
+
+
 def _count(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     """Count the rows that the clauses so far give."""
     counted = clause.payload
     columns = (OutputColumn("count", counted.type, nullable=False),)
     if _is_plain(parts):
         parts.items, parts.columns, parts.order_by = (counted.numbered(take),), columns, ()
+        parts.projection = None
         return parts
     if parts.limit is None and parts.offset is None:
         parts.order_by = ()
@@ -215,6 +248,7 @@ def _exists(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     columns = (OutputColumn("one", one.type, nullable=False),)
     if _is_plain(parts):
         parts.items, parts.columns, parts.order_by = (one,), columns, ()
+        parts.projection = None
     else:
         parts = _Parts(items=(one,), columns=columns, source=FromSelect(parts.finished(), "found"))
     parts.limit = clause.values[1].numbered(take)
@@ -230,14 +264,20 @@ def _is_plain(parts: _Parts) -> bool:
         parts.limit is None
         and parts.offset is None
         and not (
-            parts.distinct or parts.group_by or parts.having or parts.compound or isinstance(parts.source, FromRaw)
+            parts.distinct
+            or parts.distinct_on
+            or parts.group_by
+            or parts.having
+            or parts.compound
+            or isinstance(parts.source, FromRaw)
         )
-        and not any(_aggregates(each) for each in parts.items)
+        and not any(_changes_rows(each) for each in parts.items)
     )
 
 
-def _aggregates(expression: Expr[Any, Any]) -> bool:
-    return any(isinstance(each, Aggregate | Window) for each in walk(expression))
+def _changes_rows(expression: Expr[Any, Any]) -> bool:
+    """Whether selecting it gives other rows than those of the source, or needs all of them."""
+    return any(isinstance(each, Aggregate | Window | SetReturning) for each in walk(expression))
 
 
 def _compound(parts: _Parts, clause: Clause, take: Take) -> _Parts:
@@ -267,8 +307,44 @@ def _with(parts: _Parts, clause: Clause, take: Take) -> _Parts:
 
 def _lock(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     del take
-    parts.lock = clause.payload
+    parts.lock, parts.lock_of = clause.payload
     return parts
+
+
+def _per_owner(parts: _Parts, clause: Clause, take: Take) -> _Parts:
+    """Have limit and offset hold for each value of the items at some positions: number the rows of each, in order."""
+    del take
+    limit, offset, order_by = parts.limit, parts.offset, parts.order_by
+    parts.limit, parts.offset, parts.order_by = None, None, ()
+    if parts.distinct or parts.group_by:
+        inner = parts.finished()
+        order_by = tuple([_by_output(each, inner) for each in order_by])
+        parts = _Parts(items=_outputs(inner, "owned"), columns=inner.columns, source=FromSelect(inner, "owned"))
+    partition = tuple([parts.items[position] for position in clause.payload])
+    number = Window[int, Any](row_number(), partition, order_by, None)
+    parts.items = (*parts.items, number)
+    parts.columns = (*parts.columns, OutputColumn("number", number.type, nullable=False))
+    ranked = parts.finished()
+    *items, rank = _outputs(ranked, "ranked")
+    kept = _Parts(items=tuple(items), columns=ranked.columns[:-1], source=FromSelect(ranked, "ranked"))
+    if offset is not None:
+        kept.where.append(rank > offset)
+    if limit is not None:
+        kept.where.append(rank <= (limit if offset is None else offset + limit))
+    kept.order_by = (rank.asc(),)
+    return kept
+
+
+def _by_output(term: Order[Any], select: Select) -> Order[Any]:
+    """Return a term of an order as one over the output of a subquery."""
+    outputs = _outputs(select, "owned")
+    for output, item in zip(outputs, select.items, strict=True):
+        if item.key.rstrip("?") == term.expression.key:
+            return Order(output, descending=term.descending, nulls_are_last=term.nulls_are_last)
+    raise QueryError(
+        f"rows that are distinct or grouped are ordered by {term.expression!r}, which they do not have",
+        hint="select it too",
+    )
 
 
 _STEPS: Final[dict[str, Callable[[_Parts, Clause, Take], _Parts]]] = {
@@ -283,11 +359,13 @@ _STEPS: Final[dict[str, Callable[[_Parts, Clause, Take], _Parts]]] = {
     "limit": _limit,
     "offset": _offset,
     "distinct": _distinct,
+    "distinct_on": _distinct_on,
     "count": _count,
     "exists": _exists,
     "compound": _compound,
     "with": _with,
     "lock": _lock,
+    "per_owner": _per_owner,
 }
 
 
@@ -317,6 +395,7 @@ def _reads(select: Select) -> Iterator[Any]:
 def _expressions(select: Select) -> Iterator[Expr[Any, Any]]:
     yield from select.items
     yield from select.where
+    yield from select.distinct_on
     yield from select.group_by
     yield from select.having
     for order in select.order_by:

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from mapper.errors import Unsupported
 
-__all__ = ["Capabilities"]
+__all__ = ["Capabilities", "unsupported_function"]
 
 
 def _gate(doc: str) -> bool:
@@ -59,6 +59,9 @@ class Capabilities:
     writable_ctes: bool = _gate("common table expressions that write")
     lateral: bool = _gate("lateral joins")
     right_join: bool = _gate("right and full joins")
+    full_join_conditions: bool = _gate("full joins on any condition, not only on equal columns")
+    correlated_order: bool = _gate("subqueries ordered by columns of the enclosing query")
+    correlated_grouping: bool = _gate("subqueries grouped by columns of the enclosing query")
     grouping_sets: bool = _gate("rollup, cube and grouping sets")
     row_locks: bool = _gate("SELECT … FOR UPDATE and FOR SHARE")
     skip_locked: bool = _gate("row locks that skip locked rows")
@@ -81,3 +84,15 @@ class Capabilities:
         if not getattr(self, capability):
             message = f"{what} needs {capability!r}, which the {self.gateway} gateway lacks" if what else None
             raise Unsupported(capability, self.gateway, message, hint=hint)
+
+
+def unsupported_function(name: str, gateway: str, *, hint: str) -> Unsupported:
+    """
+    Return the error of an operator or function that a gateway lacks.
+
+    One that only another gateway has carries that gateway's name in front, as `postgres.array_agg`; the error then says
+    so in the place of the hint.
+    """
+    owner, owned, rest = name.partition(".")
+    function, step = (rest.partition(":")[0], f"only the {owner} gateway has it") if owned else (name, hint)
+    return Unsupported(function, gateway, f"{function} is not supported by the {gateway} gateway", hint=step)

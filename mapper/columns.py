@@ -5,6 +5,7 @@ keeps of it.
 Options go in; a frozen description comes out once the relation's class is made.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, LiteralString, Never, TypeAlias, overload
 
@@ -15,10 +16,23 @@ from mapper.errors import DeclarationError
 from mapper.types import StorageType
 
 if TYPE_CHECKING:
-    from mapper.expressions import Attribute, Expr
+    from mapper.expressions import Attribute, Expr, Order
     from mapper.relation import CommonTable
+    from mapper.selected import Part
 
-__all__ = ["Check", "Column", "ColumnInfo", "Index", "KeyAction", "Unique", "column"]
+__all__ = [
+    "Check",
+    "Column",
+    "ColumnInfo",
+    "Constraint",
+    "Embedded",
+    "Index",
+    "IndexTerm",
+    "KeyAction",
+    "Storage",
+    "Unique",
+    "column",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -85,6 +99,25 @@ class Column(Generic[T]):
     def __get__(self, instance: object, owner: type[R]) -> "Attribute[T, R]": ...
     def __get__(self, instance: object, owner: type[Any]) -> Any:
         """Return the column itself while its class is being made; the finished class has attributes in its place."""
+        return self
+
+
+class Embedded(Generic[T]):
+    """
+    The annotation of an object that the model embeds, and that several columns keep: `address: Embedded[Address]` beside
+    `address_street: Column[str]` and `address_city: Column[str]`.
+
+    It declares no column: it gives the object a name in queries, `select(Users.address)`.
+    """
+
+    __slots__ = ()
+
+    @overload
+    def __get__(self, instance: None, owner: type[R]) -> "Part[T, R]": ...
+    @overload
+    def __get__(self, instance: object, owner: type[R]) -> "Part[T, R]": ...
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        """For type checkers; the finished class has parts in its place."""
         return self
 
 
@@ -212,26 +245,49 @@ class ColumnInfo:
         return self.options.references() if self.options.references else None
 
 
+IndexTerm: TypeAlias = "str | Callable[[], Expr[Any, Any] | Order[Any]]"
+"""A column by the name of its attribute, or a function that gives an expression over columns, or an order of one."""
+
+
 @frozen(init=False)
 class Index:
-    """An index over columns, by attribute name: `Index("title", "author_id")`."""
+    """
+    An index over columns, by attribute name, and over expressions: `Index("title", "author_id")`,
+    `Index(lambda: fn.lower(Users.email), unique=True)`, `Index(lambda: Posts.created.desc())`.
 
+    Attributes:
+        terms: What it is over, in order.
+        columns: The names of its columns, where it is over columns alone; else ().
+        name: By default one that follows from what it is over.
+        unique: No two rows have the same values.
+        where: The rows that it has: SQL over column names, or a function that gives a condition. None is all rows.
+        method: A kind of index that the store has (`"gin"`); None is its usual one.
+    """
+
+    terms: "tuple[IndexTerm, ...]"
     columns: tuple[str, ...]
     name: str | None
     unique: bool
-    where: str | None
+    where: "str | Callable[[], Expr[bool, Any]] | None"
     method: str | None
 
     def __init__(
         self,
-        *columns: str,
+        *terms: "IndexTerm",
         name: str | None = None,
         unique: bool = False,
-        where: LiteralString | None = None,
+        where: "LiteralString | Callable[[], Expr[bool, Any]] | None" = None,
         method: str | None = None,
     ) -> None:
-        _require_columns("Index", columns)
-        self.__attrs_init__(columns, name, unique, where, method)  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
+        _require_terms(type(self).__name__, terms)
+        names = tuple([each for each in terms if isinstance(each, str)])
+        columns = names if len(names) == len(terms) else ()
+        self.__attrs_init__(terms, columns, name, unique, where, method)  # pyright: ignore[reportAttributeAccessIssue]  # attrs makes it
+
+    @property
+    def mentioned(self) -> tuple[str, ...]:
+        """Every column that it names, by attribute name."""
+        return tuple([each for each in self.terms if isinstance(each, str)])
 
 
 @frozen(init=False)
@@ -255,6 +311,44 @@ class Check:
 
     condition: "str | Callable[[], Expr[bool, Any]]"
     name: str | None = None
+
+
+@frozen
+class Constraint(ABC):
+    """
+    A constraint of a kind that only some stores have; the packages of their gateways derive from it.
+
+    Attributes:
+        name: By default one that follows from what it is over.
+    """
+
+    name: str | None = field(default=None, kw_only=True)
+
+    @property
+    @abstractmethod
+    def mentioned(self) -> tuple[str, ...]:
+        """Every column that it names, by attribute name."""
+
+
+@frozen
+class Storage:
+    """
+    How a store keeps a relation, where that is no plain table; the packages of gateways derive from it.
+
+    Attributes:
+        query: A function that gives the query whose rows the relation has, so that nothing is written to it; None where
+            it is a table.
+    """
+
+    query: "Callable[[], Any] | None" = field(default=None, init=False)
+
+
+def _require_terms(kind: str, terms: Sequence[object]) -> None:
+    if not terms or not all(isinstance(each, str) or callable(each) for each in terms):
+        raise DeclarationError(
+            f"{kind} is over {terms!r}, expected names of columns, or functions that give expressions",
+            hint=f'write {kind}("title"), or {kind}(lambda: fn.lower(Posts.title))',
+        )
 
 
 def _require_columns(kind: str, columns: Sequence[object]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ForwardRef, Generic, get_args, get_origin
 from attrs import frozen
 
 from mapper import types
-from mapper.columns import NOT_GIVEN, Column, ColumnInfo, ColumnOptions
+from mapper.columns import NOT_GIVEN, Column, ColumnInfo, ColumnOptions, Embedded
 from mapper.expressions import Attribute
 
 __all__ = ["Declaration", "declared_columns", "generic_arguments"]
@@ -22,10 +22,14 @@ RESERVED = frozenset({"named", "hydrate", "dehydrate"})
 
 @frozen
 class Declaration:
-    """Columns in the order of declaration, and what is wrong with them, each with the name of class and column."""
+    """
+    Columns in the order of declaration, and what is wrong with them, each with the name of class and column; embedded
+    objects by name, with what they are annotated as.
+    """
 
     columns: tuple[ColumnInfo, ...]
     problems: tuple[str, ...]
+    parts: Mapping[str, Any]
 
 
 def declared_columns(cls: type, scope: Mapping[str, Any]) -> Declaration:
@@ -37,16 +41,17 @@ def declared_columns(cls: type, scope: Mapping[str, Any]) -> Declaration:
         scope: Names of the function that the class is made in, for annotations that are strings.
     """
     found: dict[str, tuple[Any, ColumnOptions]] = {}
+    parts: dict[str, Any] = {}
     problems: list[str] = []
     for owner in reversed(cls.__mro__):
         if owner in (object, Generic):
             continue
         for name, annotation in _annotations(owner).items():
-            _read(cls, owner, name, annotation, scope, found, problems)
+            _read(cls, owner, name, annotation, scope, found, parts, problems)
         problems.extend(_unannotated(cls, owner, found))
     columns = [_describe(cls, name, annotation, options, problems) for name, (annotation, options) in found.items()]
     known = [each for each in columns if each is not None]
-    return Declaration(_with_positions(known), tuple(problems))
+    return Declaration(_with_positions(known), tuple(problems), parts)
 
 
 def generic_arguments(cls: type, base: type) -> tuple[Any, ...] | None:
@@ -82,6 +87,7 @@ def _read(
     annotation: Any,
     scope: Mapping[str, Any],
     found: dict[str, tuple[Any, ColumnOptions]],
+    parts: dict[str, Any],
     problems: list[str],
 ) -> None:
     if name.startswith("__"):
@@ -90,6 +96,9 @@ def _read(
         evaluated = evaluate(annotation, owner, scope)
     except Exception as error:
         problems.append(f"{cls.__name__}.{name}: the annotation {annotation!r} cannot be evaluated: {error}")
+        return
+    if get_origin(evaluated) is Embedded:
+        parts[name] = evaluate(get_args(evaluated)[0], owner, scope)
         return
     if get_origin(evaluated) is not Column:
         problems.append(_not_a_column(cls, name, evaluated))

@@ -14,6 +14,7 @@ attributes.
     │   └─ InvalidCursor                    a page cursor of another query, or damaged
     ├─ NoRow, ManyRows                      `one()` and friends
     ├─ ValueNotStorable                     a value that a column cannot keep exactly; raised before I/O
+    ├─ ValueNotReadable                     a value that the store has and a column cannot give
     ├─ StoreError                           what a store answered
     │   ├─ ConstraintViolation
     │   │   ├─ UniqueViolation
@@ -46,6 +47,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mapper.deferred import Ref
     from mapper.operations import Operation
 
 __all__ = [
@@ -101,6 +103,7 @@ __all__ = [
     "UniqueViolation",
     "UnorderedPages",
     "Unsupported",
+    "ValueNotReadable",
     "ValueNotStorable",
     "WrongLoop",
 ]
@@ -203,6 +206,18 @@ class ValueNotStorable(MapperError, ValueError):
         self.value = value
 
 
+class ValueNotReadable(MapperError, ValueError):
+    """
+    A value that the store has and that is none of its column's type: NULL where it takes none, a moment beyond the
+    years of Python. Attributes: `column`, and `value` as the store gave it, None of a sensitive column.
+    """
+
+    def __init__(self, message: str, *, column: Any = None, value: object = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.column = column
+        self.value = value
+
+
 class StoreError(MapperError):
     """
     What a store answered; the driver's error is `__cause__`.
@@ -234,6 +249,8 @@ class ConstraintViolation(StoreError):
         relation: The relation class, or None where the store does not say.
         columns: Attribute names of the columns concerned, or () where the store does not say.
         constraint: The constraint's name, or None where it has none.
+        ref: The ref of the pushed row that was refused, equal to the one that its push gave; None where the commit was
+            of something else, or where that cannot be known.
     """
 
     def __init__(
@@ -250,6 +267,7 @@ class ConstraintViolation(StoreError):
         self.relation = relation
         self.columns = tuple(columns)
         self.constraint = constraint
+        self.ref: Ref[Any] | None = None
 
 
 class UniqueViolation(ConstraintViolation):

@@ -12,19 +12,24 @@ Nodes are plain classes with slots rather than attrs ones: they are made for eac
 import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Generic, Never, NoReturn, TypeAlias, overload
 
 from typing_extensions import TypeVar
 
-from mapper import types
+from mapper import paths, types
+from mapper.arithmetic import Arithmetic
 from mapper.deferred import Deferred, Placeholder, Ref
 from mapper.errors import QueryError
+from mapper.parts import Parted
+from mapper.selected import Selected
 from mapper.types import StorageType
+from mapper.wording import PYTHON, Rank, Style, Words, within
 
 if TYPE_CHECKING:
     from mapper.columns import ColumnInfo
+    from mapper.operations import OutputColumn
     from mapper.query import Query
 
 __all__ = [
@@ -33,17 +38,21 @@ __all__ = [
     "Call",
     "Expr",
     "ListParameter",
+    "Omitted",
     "Order",
     "Parameter",
     "RowValue",
     "Slot",
     "Subquery",
     "Subselect",
+    "is_path",
     "operand",
+    "require_type",
 ]
 
 T = TypeVar("T")
 S = TypeVar("S")
+P = TypeVar("P")
 T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R")
 R2 = TypeVar("R2")
@@ -74,8 +83,12 @@ class Subselect(ABC):
     def as_rows(self) -> "Subquery[Any, Any]":
         """Return it as the right side of `in`."""
 
+    @abstractmethod
+    def output_columns(self) -> "Sequence[OutputColumn]":
+        """Describe what it selects, in order."""
 
-class Expr(Generic[T_co, R_co]):
+
+class Expr(Arithmetic[T_co, R_co], Parted[T_co, R_co], Generic[T_co, R_co]):
     """
     An expression whose value is a `T` and which reads columns of the relations `R`.
 
@@ -105,6 +118,21 @@ class Expr(Generic[T_co, R_co]):
     def children(self) -> "tuple[Expr[Any, Any], ...]":
         """The expressions that this one is made of, in order."""
         return ()
+
+    def mapped(self, change: "Callable[[Expr[Any, Any]], Expr[Any, Any]]") -> "Expr[Any, Any]":
+        """
+        Return the same expression made of what `change` returns for each of its children.
+
+        Raises:
+            QueryError: It has children, and cannot be made of others.
+        """
+        del change
+        if self.children:
+            raise QueryError(f"{self!r} cannot be made of other expressions", hint="write it out where it is needed")
+        return self
+
+    def _selected(self) -> "Selected[T_co, R_co]":
+        return Selected(self)
 
     @overload  # type: ignore[override]  # an expression's equality is an expression
     def __eq__(self, other: "Expr[T_co | None, R2]") -> "Expr[bool, R_co | R2]": ...
@@ -169,94 +197,23 @@ class Expr(Generic[T_co, R_co]):
     def __and__(
         self: "Expr[bool, R] | Expr[bool | None, R]", other: "Expr[bool, R2] | Expr[bool | None, R2]"
     ) -> "Expr[bool, R | R2]":
-        return Call("and", (_condition(self), _condition(other)), BOOLEAN, nullable=self.nullable or other.nullable)
+        return _junction("and", self, other)
 
     def __or__(
         self: "Expr[bool, R] | Expr[bool | None, R]", other: "Expr[bool, R2] | Expr[bool | None, R2]"
     ) -> "Expr[bool, R | R2]":
-        return Call("or", (_condition(self), _condition(other)), BOOLEAN, nullable=self.nullable or other.nullable)
+        return _junction("or", self, other)
 
     def __invert__(self: "Expr[bool, R] | Expr[bool | None, R]") -> "Expr[bool, R]":
-        return Call("not", (_condition(self),), BOOLEAN, nullable=self.nullable)
+        return self if isinstance(self, Omitted) else Call("not", (_condition(self),), BOOLEAN, nullable=self.nullable)
 
-    @overload
-    def __add__(self: "Expr[N, R]", other: "Expr[N, R2]") -> "Expr[N, R | R2]": ...
-    @overload
-    def __add__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...  # pyright: ignore[reportOverlappingOverload]  # an int is no Decimal
-    @overload
-    def __add__(self: "Expr[Decimal, R]", other: "int | Expr[int, R2]") -> "Expr[Decimal, R | R2]": ...
-    @overload
-    def __add__(self: "Expr[str, R]", other: "Expr[str, R2]") -> "Expr[str, R | R2]": ...
-    @overload
-    def __add__(self: "Expr[str, R]", other: str) -> "Expr[str, R]": ...
-    @overload
-    def __add__(self: "Expr[N | None, R]", other: "N | Expr[N | None, R2]") -> "Expr[N | None, R | R2]": ...
-    def __add__(self: "Expr[Any, Any]", other: Any) -> "Expr[Any, Any]":
-        if self.type.python is str:
-            return Call("concat", (self, operand(other, self)), TEXT, nullable=None)
-        return _arithmetic("add", self, other)
-
-    def __radd__(self: "Expr[Any, R]", other: Any) -> "Expr[Any, R]":
-        if self.type.python is str:
-            return Call("concat", (operand(other, self), self), TEXT, nullable=None)
-        return _arithmetic("add", _number(other, self), self)
-
-    @overload
-    def __sub__(self: "Expr[N, R]", other: "Expr[N, R2]") -> "Expr[N, R | R2]": ...
-    @overload
-    def __sub__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...  # pyright: ignore[reportOverlappingOverload]  # an int is no Decimal
-    @overload
-    def __sub__(self: "Expr[Decimal, R]", other: "int | Expr[int, R2]") -> "Expr[Decimal, R | R2]": ...
-    @overload
-    def __sub__(self: "Expr[N | None, R]", other: "N | Expr[N | None, R2]") -> "Expr[N | None, R | R2]": ...
-    def __sub__(self: "Expr[Any, Any]", other: Any) -> "Expr[Any, Any]":
-        return _arithmetic("sub", self, other)
-
-    def __rsub__(self: "Expr[Any, R]", other: Any) -> "Expr[Any, R]":
-        return _arithmetic("sub", _number(other, self), self)
-
-    @overload
-    def __mul__(self: "Expr[N, R]", other: "Expr[N, R2]") -> "Expr[N, R | R2]": ...
-    @overload
-    def __mul__(self: "Expr[N, R]", other: N) -> "Expr[N, R]": ...  # pyright: ignore[reportOverlappingOverload]  # an int is no Decimal
-    @overload
-    def __mul__(self: "Expr[Decimal, R]", other: "int | Expr[int, R2]") -> "Expr[Decimal, R | R2]": ...
-    @overload
-    def __mul__(self: "Expr[N | None, R]", other: "N | Expr[N | None, R2]") -> "Expr[N | None, R | R2]": ...
-    def __mul__(self: "Expr[Any, Any]", other: Any) -> "Expr[Any, Any]":
-        return _arithmetic("mul", self, other)
-
-    def __rmul__(self: "Expr[Any, R]", other: Any) -> "Expr[Any, R]":
-        return _arithmetic("mul", _number(other, self), self)
-
-    @overload
-    def __truediv__(self: "Expr[int, R]", other: "int | Expr[int, R2]") -> "Expr[float, R | R2]": ...
-    @overload
-    def __truediv__(self: "Expr[float, R]", other: "float | Expr[float, R2]") -> "Expr[float, R | R2]": ...
-    @overload
-    def __truediv__(
-        self: "Expr[Decimal, R]", other: "int | Decimal | Expr[int, R2] | Expr[Decimal, R2]"
-    ) -> "Expr[Decimal, R | R2]": ...
-    @overload
-    def __truediv__(  # type: ignore[overload-overlap]  # an expression that is never NULL is one that may be
-        self: "Expr[float | None, R]", other: "float | Expr[float | None, R2]"
-    ) -> "Expr[float | None, R | R2]": ...
-    @overload
-    def __truediv__(
-        self: "Expr[Decimal | None, R]", other: "int | Decimal | Expr[Decimal | None, R2]"
-    ) -> "Expr[Decimal | None, R | R2]": ...
-    def __truediv__(self: "Expr[Any, Any]", other: Any) -> "Expr[Any, Any]":
-        """
-        Divide: integers give a float, as in Python. By zero the result is what the store makes of it: NULL, or an
-        error.
-        """
-        return _arithmetic("div", self, other)
-
-    def __mod__(self: "Expr[int, R] | Expr[int | None, R]", other: "int | Expr[int, R2]") -> "Expr[int, R | R2]":
-        return _arithmetic("mod", self, other)
-
-    def __neg__(self: "Expr[N, R]") -> "Expr[N, R]":
-        return _arithmetic("sub", _number(self.type.python(0), self), self)
+    def _computed(self, name: str, other: Any, *, reflected: bool = False) -> "Expr[Any, Any]":
+        if name == "add" and self.type.python is str:
+            beside = operand(other, self)
+            return Call("concat", (beside, self) if reflected else (self, beside), TEXT, nullable=None)
+        if name == "neg":
+            return _arithmetic("sub", _number(self.type.python(0), self), self)
+        return _arithmetic(name, _number(other, self), self) if reflected else _arithmetic(name, self, other)
 
     def in_(self, values: "Iterable[T_co | None] | Query[T_co, Any] | Query[T_co | None, Any]") -> "Expr[bool, R_co]":
         """
@@ -323,8 +280,21 @@ class Expr(Generic[T_co, R_co]):
         its items.
         """
         if isinstance(self.type, types.List):
-            return Call("list_contains", (self, Parameter(part, self.type.item)), BOOLEAN, nullable=self.nullable)
+            if part is None:
+                raise QueryError(f"{self!r} contains None: NULL equals no item", hint="leave such items out of lists")
+            item = part if isinstance(part, Expr) else Parameter(part, self.type.item)
+            return Call("list_contains", (self, item), BOOLEAN, nullable=self.nullable)
         return _text_match("contains", self, part)
+
+    def _part(self, steps: "paths.Steps") -> "Expr[Any, Any]":
+        if isinstance(self.type, types.List) and len(steps) == 1 and isinstance(steps[0], int):
+            return Call(f"list_item:{steps[0]}", (self,), self.type.item, nullable=True)
+        return _part(self, steps)
+
+    def _part_as(self, type_: Any) -> "Expr[Any, Any]":
+        document, steps = _path_of(self)
+        target = paths.stored_as(type_)
+        return Call(paths.written(paths.AS, steps, target), (document,), target, nullable=True)
 
     def cast(self, type_: builtins.type[S]) -> "Expr[S, R_co]":
         """Convert the value in the store to the storage type of a Python type."""
@@ -339,8 +309,12 @@ class Expr(Generic[T_co, R_co]):
         """Order by this, NULL first and then largest first."""
         return Order(self, descending=True)
 
+    def worded(self, style: Style) -> Words:
+        """Return the expression in words, for people; without values."""
+        return Words(f"{type(self).__name__.lower()}({', '.join([str(each.worded(style)) for each in self.children])})")
+
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.key}>"
+        return self.worded(PYTHON).text
 
 
 class Attribute(Expr[T_co, R_co]):
@@ -359,15 +333,15 @@ class Attribute(Expr[T_co, R_co]):
         self.column = column
         self.key = f"{token}.{column.attribute}"
         self.parameters = ()
-        self.type = column.type
+        self.type = column.type.plain
         self.nullable = column.nullable
 
     def to(self, value: "T_co | Expr[T_co, Any] | Ref[T_co]") -> "Assignment[R_co]":
         """Assign a value, an expression over the same row, or the key of a row that the changeset inserts."""
         return Assignment(self, value)
 
-    def __repr__(self) -> str:
-        return f"<{self.relation.__name__}.{self.column.attribute}>"
+    def worded(self, style: Style) -> Words:
+        return style.column(self)
 
 
 class Assignment(Generic[R_co]):
@@ -382,12 +356,16 @@ class Assignment(Generic[R_co]):
     @property
     def expression(self) -> Expr[Any, Any]:
         """The value as an expression."""
-        return operand(self.value, self.attribute)
+        made = operand(self.value, self.attribute)
+        # What is stored must keep to the limits of the column; what is compared need not.
+        return (
+            Parameter(self.value, self.attribute.type) if type(made) is Parameter and made is not self.value else made
+        )
 
     def __repr__(self) -> str:
         column = self.attribute.column
         shown = "..." if column.options.sensitive else repr(self.value)
-        return f"<{self.attribute.relation.__name__}.{column.attribute} to {shown}>"
+        return f"{self.attribute!r}.to({shown})"
 
 
 class Order(Generic[R_co]):
@@ -412,10 +390,19 @@ class Order(Generic[R_co]):
 
     def numbered(self, take: Take) -> "Order[R_co]":
         """As `Expr.numbered`."""
-        return Order(self.expression.numbered(take), descending=self.descending, nulls_are_last=self.nulls_are_last)
+        return self.mapped(lambda each: each.numbered(take))
+
+    def mapped(self, change: Callable[[Expr[Any, Any]], Expr[Any, Any]]) -> "Order[R_co]":
+        """Return the same order of what `change` returns for its expression."""
+        return Order(change(self.expression), descending=self.descending, nulls_are_last=self.nulls_are_last)
 
     def __repr__(self) -> str:
-        return f"<order {self.key}>"
+        said = (
+            ""
+            if self.nulls_are_last is not self.descending
+            else f".nulls_{'last' if self.nulls_are_last else 'first'}()"
+        )
+        return f"{within(self.expression.worded(PYTHON), Rank.ATOM)}.{'desc' if self.descending else 'asc'}(){said}"
 
 
 class Parameter(Expr[T_co, Never]):
@@ -432,6 +419,9 @@ class Parameter(Expr[T_co, Never]):
     def numbered(self, take: Take) -> "Slot":
         return Slot(take(), self.type)
 
+    def worded(self, style: Style) -> Words:
+        return style.value(None)
+
 
 class ListParameter(Expr[T_co, Never]):
     """Any number of values that travel as one parameter. `type` is that of an item; an item is never None."""
@@ -446,6 +436,9 @@ class ListParameter(Expr[T_co, Never]):
 
     def numbered(self, take: Take) -> "Slot":
         return Slot(take(), self.type, many=True)
+
+    def worded(self, style: Style) -> Words:
+        return style.value(None)
 
 
 class Slot(Expr[Any, Never]):
@@ -465,6 +458,9 @@ class Slot(Expr[Any, Never]):
         self.parameters = ()
         self.type = type_
         self.nullable = True
+
+    def worded(self, style: Style) -> Words:
+        return style.value(self.index)
 
 
 class Call(Expr[T_co, R_co]):
@@ -500,9 +496,28 @@ class Call(Expr[T_co, R_co]):
         return self.operands
 
     def numbered(self, take: Take) -> "Call[T_co, R_co]":
-        return Call(
-            self.name, tuple([each.numbered(take) for each in self.operands]), self.type, nullable=self.nullable
-        )
+        return self.mapped(lambda each: each.numbered(take))
+
+    def mapped(self, change: Callable[[Expr[Any, Any]], Expr[Any, Any]]) -> "Call[T_co, R_co]":
+        return type(self)(self.name, tuple([change(each) for each in self.operands]), self.type, nullable=self.nullable)
+
+    def worded(self, style: Style) -> Words:
+        return style.call(self.name, [each.worded(style) for each in self.operands], self.type.python.__name__)
+
+
+class Omitted(Expr[bool, Never]):
+    """A condition that is left out; see `mapper.conditions.omitted`."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.key = "omitted"
+        self.parameters = ()
+        self.type = BOOLEAN
+        self.nullable = False
+
+    def worded(self, style: Style) -> Words:
+        return Words("omitted")
 
 
 class RowValue(Expr[T_co, R_co]):
@@ -522,7 +537,31 @@ class RowValue(Expr[T_co, R_co]):
         return self.items
 
     def numbered(self, take: Take) -> "RowValue[T_co, R_co]":
-        return RowValue([each.numbered(take) for each in self.items])
+        return self.mapped(lambda each: each.numbered(take))
+
+    def mapped(self, change: Callable[[Expr[Any, Any]], Expr[Any, Any]]) -> "RowValue[T_co, R_co]":
+        return RowValue([change(each) for each in self.items])
+
+    def worded(self, style: Style) -> Words:
+        return Words(f"({', '.join([str(each.worded(style)) for each in self.items])})")
+
+    if not TYPE_CHECKING:  # for checkers they are those of any expression
+
+        def __eq__(self, other: Any) -> Any:
+            return self._compared("eq", other)
+
+        def __ne__(self, other: Any) -> Any:
+            return self._compared("ne", other)
+
+        __hash__ = object.__hash__
+
+    def _compared(self, name: str, other: Any) -> "Expr[bool, Any]":
+        right = operand(other, self)
+        if not (isinstance(other, tuple) and any(each is None for each in other)):
+            return _comparison(name, self, right)
+        pairs = zip(self.items, other, strict=True)
+        parts = tuple([item == part if name == "eq" else item != part for item, part in pairs])
+        return Call("and" if name == "eq" else "or", parts, BOOLEAN, nullable=None)
 
 
 class Subquery(Expr[T_co, R_co]):
@@ -551,11 +590,17 @@ class Subquery(Expr[T_co, R_co]):
             self.kind, self.query.assembled(take), self.type, nullable=self.nullable, key=self.key, parameters=()
         )
 
+    def worded(self, style: Style) -> Words:
+        return style.subquery(self.kind, self.query)
+
 
 def operand(value: Any, beside: Expr[Any, Any]) -> Expr[Any, Any]:
-    """Return `value` as an expression; a plain value takes the storage type of the expression beside it."""
+    """
+    Return `value` as an expression; a plain value takes the storage type of the expression beside it, without the limits
+    that hold for what is stored.
+    """
     if type(value) in _VALUES:
-        return Parameter(value, beside.type) if type(beside) is not RowValue else _row_operand(value, beside)
+        return Parameter(value, beside.type.unlimited) if type(beside) is not RowValue else _row_operand(value, beside)
     if isinstance(value, Expr):
         return value
     if isinstance(value, Subselect):
@@ -563,7 +608,7 @@ def operand(value: Any, beside: Expr[Any, Any]) -> Expr[Any, Any]:
         return subquery
     if isinstance(beside, RowValue):
         return _row_operand(value, beside)
-    return Parameter(value, beside.type)
+    return Parameter(value, beside.type.unlimited)
 
 
 _VALUES: Final = frozenset({int, str, float, bool, bytes, tuple, Decimal})
@@ -580,7 +625,75 @@ def _row_operand(value: Any, beside: RowValue[Any, Any]) -> Expr[Any, Any]:
 
 
 def _comparison(name: str, left: Expr[Any, Any], right: Expr[Any, Any]) -> Expr[bool, Any]:
+    if left.type.__class__ is types.Json or right.type.__class__ is types.Json:
+        for each in (left, right):
+            require_type(each, "it is compared")
     return Call(name, (left, right), BOOLEAN, nullable=None)
+
+
+def _part(whole: Expr[Any, Any], keys: "paths.Steps") -> Expr[Any, Any]:
+    """Return a part of a document, as a value where its annotation says of which type it is."""
+    document, steps = _path_of(whole)
+    annotation = whole.type.annotation if isinstance(whole.type, types.Json) else None
+    for key in keys:
+        step, annotation = paths.parted(annotation, key)
+        steps = (*steps, step)
+    target = types.Json() if annotation is None else paths.stored_as(annotation)
+    kind = paths.PATH if isinstance(target, types.Json) else paths.AS
+    return Call(paths.written(kind, steps, target), (document,), target, nullable=True)
+
+
+def _path_of(part: Expr[Any, Any]) -> "tuple[Expr[Any, Any], paths.Steps]":
+    """Return the document that an expression is a part of, and the steps to it; () of a whole document."""
+    if not isinstance(part.type, types.Json) or isinstance(part, RowValue):
+        raise QueryError(
+            f"{part!r} is {part.type.python.__name__}, which has no parts", hint="name a column of JSON documents"
+        )
+    if is_path(part):
+        assert isinstance(part, Call)
+        return part.operands[0], paths.steps_of(part.name)
+    return part, ()
+
+
+def is_path(expression: Expr[Any, Any]) -> bool:
+    """Whether an expression is a part of a document, and not a value of a type yet."""
+    return isinstance(expression, Call) and expression.name.startswith(paths.PATH)
+
+
+def require_type(expression: Expr[Any, Any], what: str) -> None:
+    """
+    Refuse a part of a document whose type nobody says, where values of stores differ.
+
+    Raises:
+        QueryError: It is one; `what` is done with it.
+    """
+    if is_path(expression):
+        raise QueryError(
+            f"{expression!r} is a part of a document, whose type is not known, and {what}",
+            hint="say its type: .as_(str)",
+        )
+
+
+def _temporal(name: str, left: Expr[Any, Any], right: Expr[Any, Any]) -> Expr[Any, Any]:
+    """Return a moment moved by an interval, or the interval between two moments of one kind."""
+    if name == "add" and isinstance(left.type, types.Interval):
+        left, right = right, left
+    if name in {"add", "sub"} and isinstance(right.type, types.Interval):
+        return Call(f"moment_{name}", (left, right), left.type, nullable=None)
+    if name == "sub" and type(left.type) is type(right.type):
+        return Call("moment_diff", (left, right), INTERVAL, nullable=None)
+    raise QueryError(
+        f"{name} of {left!r} and {right!r}: dates and datetimes move by a timedelta, and differ from their own kind",
+        hint="cast one of them: .cast(datetime)",
+    )
+
+
+def _junction(name: str, left: Any, right: Any) -> Expr[bool, Any]:
+    if isinstance(left, Omitted):
+        return _condition(right)
+    if isinstance(right, Omitted):
+        return _condition(left)
+    return Call(name, (_condition(left), _condition(right)), BOOLEAN, nullable=left.nullable or right.nullable)
 
 
 def _condition(value: object) -> Expr[Any, Any]:
@@ -594,11 +707,18 @@ def _condition(value: object) -> Expr[Any, Any]:
 def _text_match(name: str, text: Expr[Any, Any], pattern: Any) -> Expr[bool, Any]:
     if not issubclass(text.type.python, str):
         raise QueryError(f"{name} needs text, and {text!r} is {text.type.python.__name__}", hint="cast it: .cast(str)")
-    return Call(
-        name, (text, pattern if isinstance(pattern, Expr) else Parameter(pattern, TEXT)), BOOLEAN, nullable=None
-    )
+    wanted = pattern if isinstance(pattern, Expr) else Parameter[Any](pattern, TEXT)
+    if name == "like" and type(wanted) is Parameter and _ends_in_escape(wanted.parameters[0]):
+        # A backslash with nothing behind it matches nothing; what stores make of such a pattern differs.
+        return _comparison("ne", text, text)
+    return Call(name, (text, wanted), BOOLEAN, nullable=None)
 
 
+def _ends_in_escape(pattern: object) -> bool:
+    return isinstance(pattern, str) and (len(pattern) - len(pattern.rstrip("\\"))) % 2 == 1
+
+
+_MOMENTS: Final = (types.Timestamp, types.TimestampTz, types.Date)
 _NUMBERS: Final = (types.Integer, types.Float, types.Numeric, types.Interval)
 
 
@@ -609,6 +729,10 @@ def _number(value: Any, beside: Expr[Any, Any]) -> Expr[Any, Any]:
         return Parameter(value, FLOAT)
     if isinstance(value, Decimal):
         return Parameter(value, NUMERIC)
+    if isinstance(value, timedelta):
+        return Parameter(value, INTERVAL)
+    if isinstance(value, date) and not isinstance(beside.type, _MOMENTS):
+        return Parameter(value, _moment_type(value))
     if (isinstance(value, int) and beside.type.python is timedelta) or (
         beside.type.python is Decimal and isinstance(value, int)
     ):
@@ -620,6 +744,8 @@ def _number(value: Any, beside: Expr[Any, Any]) -> Expr[Any, Any]:
 
 def _arithmetic(name: str, left: Expr[Any, Any], other: Any) -> Expr[Any, Any]:
     right = _number(other, left)
+    if isinstance(left.type, _MOMENTS) or isinstance(right.type, _MOMENTS):
+        return _temporal(name, left, right)
     for each in (left, right):
         if not isinstance(each.type, _NUMBERS):
             raise QueryError(
@@ -632,6 +758,12 @@ def _arithmetic(name: str, left: Expr[Any, Any], other: Any) -> Expr[Any, Any]:
         _arithmetic_type(name, left.type, right.type),
         nullable=True if name in {"div", "mod"} else None,
     )
+
+
+def _moment_type(value: date) -> StorageType[Any]:
+    if not isinstance(value, datetime):
+        return types.Date()
+    return types.Timestamp() if value.tzinfo is None else types.TimestampTz()
 
 
 def _arithmetic_type(name: str, left: StorageType[Any], right: StorageType[Any]) -> StorageType[Any]:
@@ -652,7 +784,7 @@ def _arithmetic_type(name: str, left: StorageType[Any], right: StorageType[Any])
 def _membership(name: str, item: Expr[Any, Any], values: Any) -> Expr[bool, Any]:
     if isinstance(values, Placeholder):
         variant = f"{name}_list_or_null" if item.nullable else f"{name}_list"
-        return Call(variant, (item, ListParameter(values, item.type)), BOOLEAN, nullable=None)
+        return Call(variant, (item, ListParameter(values, item.type.unlimited)), BOOLEAN, nullable=None)
     if isinstance(values, Subselect):
         return Call(f"{name}_query", (item, values.as_rows()), BOOLEAN, nullable=None if name == "in" else False)
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
@@ -668,6 +800,11 @@ def _list_membership(name: str, item: Expr[Any, Any], values: list[Any]) -> Expr
         return _either(name, item, options)
     if any(isinstance(each, Ref) for each in values):
         return _either(name, item, [item == each for each in values])
+    partial = [each for each in values if _has_none(each)] if isinstance(item, RowValue) else []
+    if partial:
+        whole = [each for each in values if not _has_none(each)]
+        options = [item == each for each in partial]
+        return _either(name, item, [*options, _list_membership("in", item, whole)] if whole else options)
     known = [each for each in values if each is not None]
     listed: Expr[bool, Any] = Call(
         f"{name}_list", (item, _list_parameter(item, known)), BOOLEAN, nullable=item.nullable if name == "in" else False
@@ -677,6 +814,10 @@ def _list_membership(name: str, item: Expr[Any, Any], values: list[Any]) -> Expr
     return item.is_null() | listed if name == "in" else item.is_not_null() & listed
 
 
+def _has_none(value: Any) -> bool:
+    return isinstance(value, tuple) and any(each is None for each in value)
+
+
 def _either(name: str, item: Expr[Any, Any], options: list[Expr[bool, Any]]) -> Expr[bool, Any]:
     any_of: Expr[bool, Any] = Call("or", tuple(options), BOOLEAN, nullable=None)
     return any_of if name == "in" else Call("is_not_true", (any_of,), BOOLEAN, nullable=False)
@@ -684,12 +825,12 @@ def _either(name: str, item: Expr[Any, Any], options: list[Expr[bool, Any]]) -> 
 
 def _list_parameter(item: Expr[Any, Any], values: list[Any]) -> Expr[Any, Any]:
     if not isinstance(item, RowValue):
-        return ListParameter(values, item.type)
+        return ListParameter(values, item.type.unlimited)
     for each in values:
         if not isinstance(each, tuple) or len(each) != len(item.items):
             raise QueryError(
                 f"{each!r} is compared with {len(item.items)} columns", hint="give tuples of as many values, in order"
             )
     return RowValue(
-        [ListParameter([each[index] for each in values], part.type) for index, part in enumerate(item.items)]
+        [ListParameter([each[index] for each in values], part.type.unlimited) for index, part in enumerate(item.items)]
     )

@@ -10,7 +10,8 @@ from typing import Any, Final, NoReturn, TypeAlias, assert_never
 
 from attrs import frozen
 
-from mapper.nodes import Apply, Build, Call, Cell, Node, RowOf, TupleOf
+from mapper.errors import ValueNotReadable
+from mapper.nodes import Apply, Build, Call, Cell, Maybe, Node, RowOf, TupleOf
 from mapper.source import NullFound
 
 __all__ = ["Explain", "explainer"]
@@ -20,7 +21,7 @@ SHOWN: Final = 60
 
 Explain: TypeAlias = Callable[[Sequence[Sequence[Any]], Exception], None]
 """
-Raises `ValueError` with the name of a column where one explains what was raised over these rows, and returns otherwise.
+Raises `ValueNotReadable` with the name of a column where one explains what was raised over these rows, and returns otherwise.
 """
 
 
@@ -68,6 +69,9 @@ def _faults(node: Node, row: Sequence[Any]) -> Iterator[_Fault]:
         case TupleOf(items) | RowOf(items):
             for each in items:
                 yield from _faults(each, row)
+        case Maybe(inner, absent_when):
+            if any(row[index] is not None for index in absent_when):
+                yield from _faults(inner, row)
         case Apply() | Call():
             yield from _faults(node.node, row)
         case _:
@@ -89,13 +93,23 @@ def _report(fault: _Fault) -> NoReturn:
     cell, error = fault.cell, fault.error
     where = f"column {cell.column!r} of {cell.relation}" if cell.relation else f"column {cell.column!r}"
     if error is None:
-        raise ValueError(
-            f"{where} is NULL, expected a value\nHINT: declare it as one that can be None, or mend the row"
+        raise ValueNotReadable(
+            f"{where} is NULL, expected a value",
+            column=cell.column,
+            hint="declare it as one that can be None, or mend the row",
         ) from None
     expected = getattr(error, "expected", "") or cell.expected
+    hint = getattr(error, "hint", None)
     if cell.sensitive:
-        raise ValueError(f"{where} holds a value that is not shown, expected {expected or 'another'}") from None
-    raise ValueError(f"{where} holds {_shown(fault.value)}, expected {expected or error}") from error
+        raise ValueNotReadable(
+            f"{where} holds a value that is not shown, expected {expected or 'another'}", column=cell.column, hint=hint
+        ) from None
+    raise ValueNotReadable(
+        f"{where} holds {_shown(fault.value)}, expected {expected or error}",
+        column=cell.column,
+        value=fault.value,
+        hint=hint,
+    ) from error
 
 
 def _shown(value: object) -> str:

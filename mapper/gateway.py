@@ -16,7 +16,8 @@ from typing_extensions import TypeVar
 
 from mapper.capabilities import Capabilities
 from mapper.errors import Unsupported
-from mapper.operations import Operation, RawSql, Result
+from mapper.explaining import Plan
+from mapper.operations import Call, Operation, RawSql, Result
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
 
@@ -114,10 +115,25 @@ class Batches(Protocol[T_co]):
 
     It holds a connection until it is exhausted or closed. A result that fits the first batch has given it back when
     that batch is handed out.
+
+    Attributes:
+        holds: Whether it holds a connection still.
     """
+
+    @property
+    def holds(self) -> bool: ...
 
     async def next(self) -> Sequence[T_co] | None:
         """Return the next batch, or None after the last. A batch is never empty."""
+        ...
+
+    async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        """
+        Run another read between two batches, on the connection that it holds.
+
+        Raises:
+            QueryError: It holds none any more.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -232,6 +248,11 @@ class Gateway(ABC):
         """The gateway itself; see `Executor`."""
         return self
 
+    @property
+    def innermost(self) -> "Gateway":
+        """The gateway that has the connections: itself, or what is inside of one that hands its work on."""
+        return self
+
     @abstractmethod
     def compile(self, statement: Statement) -> Operation:
         """
@@ -242,6 +263,15 @@ class Gateway(ABC):
             ValueNotStorable: One of its values cannot be stored exactly.
             QueryError: It is wrong in itself.
         """
+
+    def accept(self, call: Call) -> Call:
+        """
+        Return a call that may stand in a changeset; see `Changeset.then`. No I/O.
+
+        Raises:
+            Unsupported: It is none of this gateway's.
+        """
+        raise Unsupported(call.name, self.name)
 
     @abstractmethod
     def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]:
@@ -271,6 +301,20 @@ class Gateway(ABC):
     @abstractmethod
     def connection(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Connection]:
         """Hold one connection for the length of a block. With `read_only` the block promises to write nothing."""
+
+    async def explain(self, operation: Operation, *, analyze: bool = False, executor: Executor | None = None) -> Plan:
+        """
+        Ask the store how it runs an operation.
+
+        Args:
+            operation: What is asked about. It is not run.
+            analyze: Run it, and measure; what it writes is undone.
+            executor: Where to ask: this gateway, or a transaction on it.
+
+        Raises:
+            Unsupported: The store cannot tell, or cannot undo what it would measure.
+        """
+        raise Unsupported("explain", self.name)
 
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         """Return the columns that the store has for a relation, in its order; None where it has no such table."""

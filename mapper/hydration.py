@@ -17,12 +17,12 @@ How the function is written was measured, against `[Post(a, b, â€¦) for a, b, â€
   called.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, assert_never, cast
 
 from mapper.annotations import NONE, alternatives, type_name
 from mapper.faults import explainer
-from mapper.nodes import Apply, Build, Call, Cell, Decoder, Node, RowOf, TupleOf, cells_of
+from mapper.nodes import Apply, Build, Call, Cell, Decoder, Maybe, Node, RowOf, TupleOf, cells_of
 from mapper.plans import BuildNode, MappedColumn, ModelPart, PlanNode, ReadColumn, ReadKey
 from mapper.row import Row, RowLayout
 from mapper.source import Program, compiled, is_plain_name
@@ -35,6 +35,7 @@ __all__ = [
     "Call",
     "Cell",
     "Decoder",
+    "Maybe",
     "Node",
     "Row",
     "RowOf",
@@ -49,11 +50,15 @@ EXPECTED: Final[Mapping[Any, str]] = {int: "an integer", float: "a number", str:
 
 
 class Batch(Protocol):
-    """A function made by `compile_batch`. `__source__` is its text, for debugging."""
+    """
+    A function made by `compile_batch`. `__source__` is its text, for debugging.
+
+    It can be a `mapper.gateway.Decode` as it is: the names of the columns, which it knows, are passed over.
+    """
 
     __source__: str
 
-    def __call__(self, rows: Sequence[Sequence[Any]], /) -> list[Any]: ...
+    def __call__(self, rows: Sequence[Sequence[Any]], names: Sequence[str] = (), /) -> list[Any]: ...
 
 
 def place(
@@ -154,7 +159,7 @@ class _Writer:
     def batch(self, node: Node) -> str:
         """Return the text of the whole function."""
         body = self._spread(node) if _is_the_row(node, self.width) else self._comprehension(node)
-        lines = ["def decode(rows):", "    try:", *[f"        {line}" for line in body]]
+        lines = ["def decode(rows, names=()):", "    try:", *[f"        {line}" for line in body]]
         lines += ["    except Exception as error:", "        explain(rows, error)", "        raise"]
         return "\n".join(lines) + "\n"
 
@@ -198,6 +203,8 @@ class _Writer:
                 layout = RowLayout.of(positions, [(each.column, each.sensitive) for each in cells])
                 values = self._tuple([self._value(each, known, conditional) for each in cells])
                 return f"{self.program.constant('c', Row)}({values}, {self.program.constant('k', layout)})"
+            case Maybe(inner, absent_when):
+                return self._unless_absent(absent_when, known, lambda found: self._value(inner, found, True))
             case Apply(function, TupleOf(items), True):
                 arguments = ", ".join([self._value(each, known, conditional) for each in items])
                 return f"{self.program.constant('f', function)}({arguments})"
@@ -227,9 +234,15 @@ class _Writer:
     def _build(self, build: Build, known: frozenset[int], conditional: bool) -> str:
         if not build.absent_when:
             return self._construct(build, known, conditional)
-        absent = " and ".join(f"a{index} is None" for index in build.absent_when)
-        found = frozenset(build.absent_when) if len(build.absent_when) == 1 else frozenset[int]()
-        return f"(None if {absent} else {self._construct(build, known | found, True)})"
+        return self._unless_absent(build.absent_when, known, lambda found: self._construct(build, found, True))
+
+    def _unless_absent(
+        self, indexes: Sequence[int], known: frozenset[int], made: Callable[[frozenset[int]], str]
+    ) -> str:
+        """Return the expression that is None where the values at all indexes are NULL, and else what is made."""
+        absent = " and ".join(f"a{index} is None" for index in indexes)
+        found = frozenset(indexes) if len(indexes) == 1 else frozenset[int]()
+        return f"(None if {absent} else {made(known | found)})"
 
     def _construct(self, build: Build, known: frozenset[int], conditional: bool) -> str:
         arguments = self._arguments(build, known, conditional)

@@ -10,14 +10,14 @@ from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias, get_origin
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from mapper.annotations import type_name
 from mapper.dehydration import Dehydrate, Part, Take, TakeKey, TakeOptional, compile_dehydrate
 from mapper.errors import DeclarationError, QueryError
 from mapper.hydration import Batch, Decoder, Node, compile_batch, place
 from mapper.matching import Matcher, Wrapped, below
-from mapper.models import NotAModel, inspect_model
+from mapper.models import ModelField, NotAModel, inspect_model
 from mapper.plans import BuildNode, MappedColumn, ModelPart
 from mapper.wrappers import Keyed
 
@@ -108,6 +108,38 @@ class RelationMapping:
             )
         inner = model if model is not None else self.model_node(positions, decoders)
         return place(self.wrapper_plan, positions, decoders, relation=self.relation, model=inner)
+
+    def showing(self, names: tuple[str, ...]) -> "RelationMapping":
+        """Return the mapping with deferred columns read."""
+        if not names:
+            return self
+        shown = frozenset(names)
+        plan = None if self.model_plan is None else self.model_plan.showing(shown)
+        reads = self.model_reads if plan is None else plan.columns
+        wrapper = self.wrapper_plan
+        if isinstance(wrapper, BuildNode):
+            wrapper = wrapper.showing(shown, reads)
+        elif isinstance(wrapper, ModelPart):
+            wrapper = ModelPart(reads)
+        return evolve(
+            self,
+            model_plan=plan,
+            model_reads=reads,
+            wrapper_plan=wrapper,
+            wrapper_reads=() if wrapper is None else wrapper.columns,
+        )
+
+    def part(self, field: str) -> BuildNode | None:
+        """Return how an object that is embedded in the model is made; None where the field is none."""
+        return next((node for each, node in self._parts() if each.name == field), None)
+
+    def part_field(self, field: str) -> ModelField | None:
+        """Return the field of the model that is such an object; None where there is none."""
+        return next((each for each, _ in self._parts() if each.name == field), None)
+
+    def _parts(self) -> list[tuple[ModelField, BuildNode]]:
+        arguments = () if self.model_plan is None else self.model_plan.arguments
+        return [(each, node) for each, node in arguments if isinstance(node, BuildNode)]
 
     def hydrate_model(self, values: Sequence[Any]) -> Any:
         """Make a model of decoded values, in the order of `model_reads`."""

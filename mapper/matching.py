@@ -66,17 +66,20 @@ class Matcher:
                 field is not.
         """
         arguments: list[tuple[ModelField, PlanNode]] = []
+        deferred: list[tuple[ModelField, ReadColumn]] = []
         parts: list[Part] = []
         for each in shape.fields:
             node, taken = self._field(shape, each, prefix, lenient)
             parts.extend(taken)
-            if node is not None:
+            if isinstance(node, ReadColumn) and node.column.deferred:
+                deferred.append((each, node))
+            elif node is not None:
                 arguments.append((each, node))
         for each in shape.computed:
             if (column := self._column(each, prefix)) is not None:
                 parts.append(Take(each.name, column.name))
         self._require_order(shape, arguments)
-        return Matched(BuildNode(shape, tuple(arguments)), tuple(parts))
+        return Matched(BuildNode(shape, tuple(arguments), deferred=tuple(deferred)), tuple(parts))
 
     def wrap(self, wrapper: Any, model: Any, reads: tuple[str, ...]) -> Wrapped | None:
         """
@@ -96,6 +99,7 @@ class Matcher:
         if shape is None:
             return None
         arguments: list[tuple[ModelField, PlanNode]] = []
+        deferred: list[tuple[ModelField, ReadColumn]] = []
         parts: list[Part] = []
         path = ""
         for each in shape.fields:
@@ -109,9 +113,11 @@ class Matcher:
                 continue
             node, taken = self._wrapper_field(shape, each)
             parts.extend(taken)
-            if node is not None:
+            if isinstance(node, ReadColumn) and node.column.deferred:
+                deferred.append((each, node))
+            elif node is not None:
                 arguments.append((each, node))
-        return Wrapped(BuildNode(shape, tuple(arguments)), tuple(parts), path)
+        return Wrapped(BuildNode(shape, tuple(arguments), deferred=tuple(deferred)), tuple(parts), path)
 
     def _wrapper_shape(self, wrapper: Any, model: Any) -> ModelShape | None:
         try:
@@ -164,7 +170,7 @@ class Matcher:
                     self._problem(
                         column.name, f"the column is deferred and {shape.name}.{each.name} has no default; give it one"
                     )
-                return None, [Take(each.name, column.name)]
+                return self._read(shape, each, column, lenient), [Take(each.name, column.name)]
             return self._read(shape, each, column, lenient), [Take(each.name, column.name)]
         embedded = self._embedded(each, prefix, lenient)
         if embedded is not None:

@@ -140,8 +140,10 @@ def has_fields(cls: Any) -> bool:
     Whether a class, or a generic alias of one, is made of fields, as a value object is that several columns keep.
 
     Of classes written by hand only those are whose `__init__` is annotated throughout. `str`, `datetime`, an `Enum` and
-    the like are not.
+    the like are not, nor is a class that says how its values are stored, each as one: see `mapper.types.infer`.
     """
+    if hasattr(get_origin(cls) or cls, "__storage_type__"):
+        return False
     try:
         shape = inspect_model(cls)
     except NotAModel:

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from mapper.models import ModelField, ModelShape
 
-__all__ = ["Apply", "Build", "Call", "Cell", "Decoder", "Node", "RowOf", "TupleOf", "cells_of"]
+__all__ = ["Apply", "Build", "Call", "Cell", "Decoder", "Maybe", "Node", "RowOf", "TupleOf", "cells_of"]
 
 Decoder: TypeAlias = Callable[[Any], Any]
 """Makes a Python value of a stored one that is not NULL."""
@@ -92,7 +92,15 @@ class Call:
     node: "Node"
 
 
-Node: TypeAlias = Cell | Build | TupleOf | Apply | RowOf | Call
+@frozen
+class Maybe:
+    """What the node makes; or None, where the values at all of the indexes `absent_when` are NULL."""
+
+    node: "Node"
+    absent_when: tuple[int, ...]
+
+
+Node: TypeAlias = Cell | Build | TupleOf | Apply | RowOf | Call | Maybe
 
 
 def cells_of(node: Node) -> Iterator[Cell]:
@@ -106,7 +114,7 @@ def cells_of(node: Node) -> Iterator[Cell]:
         case TupleOf(items) | RowOf(items):
             for each in items:
                 yield from cells_of(each)
-        case Apply() | Call():
+        case Apply() | Call() | Maybe():
             yield from cells_of(node.node)
         case _:
             assert_never(node)

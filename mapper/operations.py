@@ -8,10 +8,12 @@ that it touches.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import field, fields, frozen, has
+
+from mapper.columns import ColumnInfo
+from mapper.wording import laid_out
 
 if TYPE_CHECKING:
-    from mapper.columns import ColumnInfo
     from mapper.expressions import Expr
     from mapper.statements import Conflict, Select
     from mapper.types import StorageType
@@ -48,6 +50,21 @@ def _as_tuple(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(values)
 
 
+def _shape(value: Any) -> Any:
+    """
+    Return what parts of operations are compared by: of expressions, whose `==` is an expression, their keys, and of parts
+    of a select, which have no `==`, their own parts.
+
+    Values are not in them; they are in the operation's parameters.
+    """
+    if isinstance(value, tuple | list):
+        return tuple([_shape(each) for each in value])
+    if has(type(value)) and "__eq__" not in vars(type(value)) and not isinstance(value, ColumnInfo):
+        return (type(value), *[_shape(getattr(value, each.name)) for each in fields(type(value))])
+    key = getattr(value, "key", None)
+    return key if isinstance(key, str) and not isinstance(value, type) else value
+
+
 @frozen
 class OutputColumn:
     """One column of a result: its name, its storage type and whether NULL can come."""
@@ -77,13 +94,20 @@ class Result:
 
 @frozen
 class QuerySql:
-    """A read in SQL. `parameters` are encoded, in the order of the placeholders."""
+    """
+    A read in SQL. `parameters` are encoded, in the order of the placeholders.
+
+    `str()` of it is the SQL with a clause a line, without the parameters.
+    """
 
     sql: str
     parameters: tuple[Any, ...]
     columns: tuple[OutputColumn, ...] = ()
     reads: Relations = NONE
     writes: Relations = NONE
+
+    def __str__(self) -> str:
+        return laid_out(self.sql)
 
 
 @frozen
@@ -114,9 +138,9 @@ class Insert:
     """
 
     relation: Any
-    columns: tuple["ColumnInfo", ...]
+    columns: tuple[ColumnInfo, ...]
     rows: Sequence[tuple[Any, ...]]
-    returning: tuple["ColumnInfo", ...] = ()
+    returning: tuple[ColumnInfo, ...] = ()
     sql: str | None = None
     reads: Relations = NONE
     writes: Relations = NONE
@@ -137,10 +161,10 @@ class Upsert:
     """
 
     relation: Any
-    columns: tuple["ColumnInfo", ...]
+    columns: tuple[ColumnInfo, ...]
     rows: Sequence[tuple[Any, ...]]
-    conflict: "Conflict"
-    returning: tuple["ColumnInfo", ...] = ()
+    conflict: "Conflict" = field(eq=_shape)
+    returning: tuple[ColumnInfo, ...] = ()
     sql: str | None = None
     parameters: tuple[Any, ...] = ()
     reads: Relations = NONE
@@ -196,7 +220,7 @@ class GetByKey:
 
     relation: Any
     keys: Sequence[tuple[Any, ...]]
-    columns: tuple["ColumnInfo", ...]
+    columns: tuple[ColumnInfo, ...]
     reads: Relations = NONE
     writes: Relations = NONE
 
@@ -207,9 +231,9 @@ class QueryPk:
 
     relation: Any
     partition: tuple[Any, ...]
-    columns: tuple["ColumnInfo", ...]
+    columns: tuple[ColumnInfo, ...]
     range: tuple[str, Any] | None = None
-    filter: "Expr[bool, Any] | None" = None
+    filter: "Expr[bool, Any] | None" = field(default=None, eq=_shape)
     descending: bool = False
     limit: int | None = None
     cursor: object = None
@@ -237,10 +261,10 @@ class Scan:
     """
 
     relation: Any
-    columns: tuple["ColumnInfo", ...]
-    filter: "Expr[bool, Any] | None" = None
+    columns: tuple[ColumnInfo, ...]
+    filter: "Expr[bool, Any] | None" = field(default=None, eq=_shape)
     parameters: tuple[Any, ...] = ()
-    order: tuple[Any, ...] = ()
+    order: tuple[Any, ...] = field(default=(), eq=_shape)
     limit: int | None = None
     offset: int = 0
     cursor: object = None
@@ -252,7 +276,7 @@ class Scan:
 class Evaluate:
     """A whole `Select` as a value, for a store that is relational without being spoken to in SQL."""
 
-    select: "Select"
+    select: "Select" = field(eq=_shape)
     parameters: tuple[Any, ...]
     columns: tuple[OutputColumn, ...] = ()
     reads: Relations = NONE
@@ -274,12 +298,12 @@ class UpdateByKey:
 
     relation: Any
     keys: Sequence[tuple[Any, ...]] | None
-    assignments: tuple[tuple["ColumnInfo", "Expr[Any, Any]"], ...]
+    assignments: tuple[tuple[ColumnInfo, "Expr[Any, Any]"], ...] = field(eq=_shape)
     parameters: tuple[Any, ...] = ()
     rows: Sequence[tuple[Any, ...]] | None = None
-    filter: "Expr[bool, Any] | None" = None
-    condition: "Expr[bool, Any] | None" = None
-    returning: tuple["ColumnInfo", ...] = ()
+    filter: "Expr[bool, Any] | None" = field(default=None, eq=_shape)
+    condition: "Expr[bool, Any] | None" = field(default=None, eq=_shape)
+    returning: tuple[ColumnInfo, ...] = ()
     reads: Relations = NONE
     writes: Relations = NONE
 
@@ -292,9 +316,9 @@ class DeleteByKey:
     keys: Sequence[tuple[Any, ...]] | None
     parameters: tuple[Any, ...] = ()
     rows: Sequence[tuple[Any, ...]] | None = None
-    filter: "Expr[bool, Any] | None" = None
-    condition: "Expr[bool, Any] | None" = None
-    returning: tuple["ColumnInfo", ...] = ()
+    filter: "Expr[bool, Any] | None" = field(default=None, eq=_shape)
+    condition: "Expr[bool, Any] | None" = field(default=None, eq=_shape)
+    returning: tuple[ColumnInfo, ...] = ()
     reads: Relations = NONE
     writes: Relations = NONE
 
@@ -326,12 +350,16 @@ class Transaction:
 class Call:
     """
     Work that only the gateway's own package understands (schema creation in memory, bulk load, backup …), by name.
+
+    Attributes:
+        joins: Two such calls in a row are one with the arguments of both.
     """
 
     name: str
     arguments: tuple[Any, ...] = ()
     reads: Relations = NONE
     writes: Relations = NONE
+    joins: bool = False
 
 
 SqlOperation: TypeAlias = QuerySql | RawSql | Insert | Upsert | UpdateSql | DeleteSql

@@ -6,9 +6,10 @@ where columns have positions.
 """
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from mapper.annotations import MISSING
 from mapper.models import ModelField, ModelShape
@@ -87,16 +88,28 @@ class BuildNode:
         arguments: Fields in the order of the constructor, each with where its value comes from; fields left to their
             default are not here.
         optional: Whether None stands for the object where all its columns are NULL.
+        deferred: Fields that are left to their default unless their column is asked for.
         columns: Names of the columns that it reads, each once, in the order of the arguments.
     """
 
     shape: ModelShape
     arguments: tuple[tuple[ModelField, "PlanNode"], ...]
     optional: bool = False
+    deferred: tuple[tuple[ModelField, ReadColumn], ...] = ()
     columns: tuple[str, ...] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "columns", tuple(dict.fromkeys(self._names())))
+
+    def showing(self, names: AbstractSet[str], model_reads: tuple[str, ...] = ()) -> "BuildNode":
+        """
+        Return the plan with deferred columns read; of a wrapper, `model_reads` is what its model reads then.
+        """
+        shown = [(each, node) for each, node in self.deferred if node.column.name in names]
+        arguments = [(each, _showing(node, names, model_reads)) for each, node in self.arguments]
+        order = {each.name: place for place, each in enumerate(self.shape.fields)}
+        whole = sorted([*arguments, *shown], key=lambda pair: order[pair[0].name])
+        return evolve(self, arguments=tuple(whole), deferred=())
 
     def _names(self) -> Iterator[str]:
         for _, node in self.arguments:
@@ -104,3 +117,13 @@ class BuildNode:
 
 
 PlanNode: TypeAlias = ReadColumn | ReadKey | ModelPart | BuildNode
+
+
+def _showing(node: PlanNode, names: AbstractSet[str], model_reads: tuple[str, ...]) -> PlanNode:
+    match node:
+        case BuildNode():
+            return node.showing(names, model_reads)
+        case ModelPart():
+            return ModelPart(model_reads)
+        case _:
+            return node

@@ -7,28 +7,46 @@ relations. A query is a chain of clauses: each step adds one, and the key and th
 is cheap and a compiled plan is found by one look-up.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final, Generic, Never, Self
+from uuid import UUID
 
+from attrs import evolve
 from typing_extensions import TypeVar, TypeVarTuple, Unpack
 
-from mapper import projection
 from mapper.assembly import Clause, assemble, counter
-from mapper.deferred import Deferred
+from mapper.batched import Batched
+from mapper.clauses import condition, expression, number, term
+from mapper.combinations import Combinations
+from mapper.combining import Combination, CombinedBatches, combined, require_end, route
+from mapper.deferred import Placeholder
 from mapper.errors import ManyRows, NoRow, QueryError
-from mapper.expressions import BOOLEAN, INTEGER, Expr, Order, Parameter, RowValue, Subquery, Subselect, Take
+from mapper.explaining import Plan
+from mapper.expressions import Expr, Omitted, Order, RowValue, Subquery, Subselect, Take
 from mapper.functions import count
-from mapper.gateway import Batches, Decode, Gateway
-from mapper.operations import Operation
+from mapper.gateway import Batches, Decode
+from mapper.joins import Joins
+from mapper.one import One
+from mapper.operations import Operation, OutputColumn
 from mapper.pages import Cursor, Page, page_of
-from mapper.projection import ExprItem, ModelItem, Projection, Step
+from mapper.projection import ExprItem, Item, ModelItem, Projection, RawItem, Step, decoder
 from mapper.relation import CommonTable, RelationInfo, Stored, info
+from mapper.relationships import walked
+from mapper.revisions import Revisions
 from mapper.rows import Rows
+from mapper.setoperations import SetOperations, united
+from mapper.showing import one_line, shown
+from mapper.sources import Derived, require_columns, sourced
 from mapper.statements import FromRaw, Select
 from mapper.stores import Stores
 from mapper.terms import literal
+from mapper.traversal import Traversals, traversed
 
-__all__ = ["One", "Query", "SelectModel", "begun", "whole"]
+__all__ = ["One", "Query", "begun", "whole"]
 
 T_co = TypeVar("T_co", covariant=True)
 S = TypeVar("S")
@@ -40,8 +58,19 @@ Ts = TypeVarTuple("Ts")
 ONE: Final = literal(1)
 """A row of one constant, which `exists` asks for."""
 
+PLAIN: Final = frozenset({int, str, bytes, date, datetime, Decimal, UUID})
+"""Classes of keys of which it goes without saying that they are values and no expressions."""
 
-class Query(Subselect, Generic[T_co, R]):
+
+class Query(
+    Subselect,
+    Joins[T_co, R],
+    Traversals[T_co, R],
+    SetOperations[T_co, R],
+    Revisions[T_co, R],
+    Combinations[T_co, R],
+    Generic[T_co, R],
+):
     """
     Which rows of the relations `R`, in what order, as what type `T`.
 
@@ -53,7 +82,7 @@ class Query(Subselect, Generic[T_co, R]):
         parameters: The values, in the order in which they were given.
     """
 
-    __slots__ = ("_clause", "_previous", "_projection", "_steps", "key", "parameters")
+    __slots__ = ("_by_key", "_clause", "_previous", "_projection", "_steps", "key", "parameters")
 
     def __init__(
         self,
@@ -68,6 +97,7 @@ class Query(Subselect, Generic[T_co, R]):
         self._clause = clause
         self._projection = projection_
         self._steps = steps
+        self._by_key: Query[T_co, R] | None = None
         self.key = key
         self.parameters = parameters
 
@@ -75,116 +105,92 @@ class Query(Subselect, Generic[T_co, R]):
 
     def from_(self, relation: Stored[Any, Any, R2]) -> "Query[T_co, R | R2]":
         """Read from `relation`. Without this, a query reads from the relation of its first column."""
-        described = info(relation)
-        return _grown(self, Clause("from", payload=described.relation), f"|from {described.token}", ())
+        source, key, parameters = sourced(relation)
+        return _grown(self, Clause("from", payload=source), f"|from {key}", parameters)
 
     def where(self, *conditions: Expr[bool, R] | Expr[bool | None, R]) -> Self:
         """Keep rows for which all conditions hold. Called again, it adds to them."""
-        return self._with_values("where", [_condition(each) for each in conditions])
+        kept = [each for each in map(condition, conditions) if type(each) is not Omitted]
+        return self._with_values("where", kept) if kept or not conditions else self
 
     def order_by(self, *terms: Expr[Any, R] | Order[R]) -> Self:
         """Order by these; called again, by further ones after them. NULLs come last ascending and first descending."""
-        return self._with_values("order_by", [_term(each) for each in terms])
+        return self._with_values("order_by", [term(each) for each in terms])
 
     def group_by(self, *terms: Expr[Any, R]) -> Self:
         """Make one row of all rows that are equal in these."""
-        return self._with_values("group_by", [_expression(each, "group_by") for each in terms])
+        return self._with_values("group_by", [expression(each, "group_by") for each in terms])
 
     def having(self, *conditions: Expr[bool, R] | Expr[bool | None, R]) -> Self:
         """Keep groups for which all conditions hold."""
-        return self._with_values("having", [_condition(each) for each in conditions])
+        kept = [each for each in map(condition, conditions) if type(each) is not Omitted]
+        return self._with_values("having", kept) if kept or not conditions else self
 
     def limit(self, size: int) -> Self:
         """Give at most `size` rows."""
-        return self._with_values("limit", [_number("limit", size)])
+        return self._with_values("limit", [number("limit", size)])
 
     def offset(self, size: int) -> Self:
         """Leave out the first `size` rows. For walking through a large result, `pages` is faster and misses none."""
-        return self._with_values("offset", [_number("offset", size)])
+        return self._with_values("offset", [number("offset", size)])
 
     def distinct(self) -> Self:
         """Give equal rows once."""
         return self._with_values("distinct", [])
 
-    def join(self, relation: Stored[Any, Any, R2], on: Expr[bool, R | R2]) -> "Query[T_co, R | R2]":
-        """Pair each row with the rows of `relation` for which `on` holds."""
-        return self._joined("inner", relation, on)
-
-    def left_join(self, relation: Stored[Any, Any, R2], on: Expr[bool, R | R2]) -> "Query[T_co, R | R2]":
-        """As `join`, and keep rows without a match; what is selected of `relation` must then be `optional(...)`."""
-        return self._joined("left", relation, on)
-
-    def right_join(self, relation: Stored[Any, Any, R2], on: Expr[bool, R | R2]) -> "Query[T_co, R | R2]":
-        """As `join`, and keep rows of `relation` without a match; what is selected of the others must be `optional(...)`."""
-        return self._joined("right", relation, on)
-
-    def full_join(self, relation: Stored[Any, Any, R2], on: Expr[bool, R | R2]) -> "Query[T_co, R | R2]":
-        """As `join`, and keep rows of either side without a match; what is selected must be `optional(...)`."""
-        return self._joined("full", relation, on)
-
-    def cross_join(self, relation: Stored[Any, Any, R2]) -> "Query[T_co, R | R2]":
-        """Pair each row with every row of `relation`."""
-        return self._joined("cross", relation, None)
-
-    def union(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
-        """Give the rows of both, equal ones once. What follows (`order_by`, `limit`) applies to the whole."""
-        return self._compounded("union", other)
-
-    def union_all(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
-        """Give the rows of both, equal ones as often as they come."""
-        return self._compounded("union_all", other)
-
-    def intersect(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
-        """Give the rows that both have, equal ones once."""
-        return self._compounded("intersect", other)
-
-    def intersect_all(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
-        """Give the rows that both have, equal ones as often as they come in both."""
-        return self._compounded("intersect_all", other)
-
-    def except_(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
-        """Give the rows that `other` does not have, equal ones once."""
-        return self._compounded("except", other)
-
-    def except_all(self, other: "Query[T_co, R2]") -> "Query[T_co, R | R2]":
-        """Give the rows without those of `other`, each of which takes one equal row away."""
-        return self._compounded("except_all", other)
-
     def with_(
-        self, relation: type[CommonTable], definition: "Query[Any, R2]", *, recursive: bool = False
+        self, relation: type[CommonTable], definition: "Query[Any, R2] | Derived[R2]", *, recursive: bool = False
     ) -> "Query[T_co, R | R2]":
         """
         Give a common table the rows of `definition`, column by column; the query reads it as any relation.
 
         Args:
             relation: The class that names the columns.
-            definition: With `recursive`, a set operation whose right side reads the common table itself.
+            definition: A query, or rows written out: `values(Chain, rows)`. With `recursive`, a set operation whose
+                right side reads the common table itself.
             recursive: Whether it does.
 
         Raises:
-            QueryError: The definition has another number of columns than the common table.
+            QueryError: The definition has other columns than the common table.
         """
         described = info(relation)
-        names, _ = definition._projection.outputs()
-        if len(names) != len(described.columns):
-            raise QueryError(
-                f"{relation.__name__} has {len(described.columns)} columns, and its definition gives {len(names)}",
-                hint="select a value for each of its columns, in their order",
-            )
+        if isinstance(definition, Derived):
+            definition = _columns_of(definition)
+        require_columns(described, definition.output_columns())
         clause = Clause("with", (), (described.relation, definition, recursive))
         shape = f"|with{' recursive' if recursive else ''} {described.token} as ({definition.key})"
         return _grown(self, clause, shape, definition.parameters)
 
-    def for_update(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
+    def for_update(
+        self,
+        *,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: Stored[Any, Any, R] | Sequence[Stored[Any, Any, R]] = (),
+    ) -> Self:
         """
-        Lock the rows until the transaction ends. Other writers wait, unless they say `nowait`, which fails, or
-        `skip_locked`, which leaves them out. Refused by gateways without row locks.
-        """
-        return self._locked("update", nowait, skip_locked)
+        Lock the rows until the transaction ends. Refused by gateways without row locks.
 
-    def for_share(self, *, nowait: bool = False, skip_locked: bool = False) -> Self:
+        Args:
+            nowait: A row that another transaction has locked is an error, instead of being waited for.
+            skip_locked: Such rows are left out.
+            of: The relations of the query whose rows are locked; all of them by default. An outer join needs it, for
+                rows that may be missing cannot be locked.
+
+        Raises:
+            QueryError: Both `nowait` and `skip_locked`; or, when the query is compiled, `of` names what it does not read.
+        """
+        return self._locked("update", nowait, skip_locked, of)
+
+    def for_share(
+        self,
+        *,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: Stored[Any, Any, R] | Sequence[Stored[Any, Any, R]] = (),
+    ) -> Self:
         """Lock the rows against writers until the transaction ends; see `for_update`."""
-        return self._locked("share", nowait, skip_locked)
+        return self._locked("share", nowait, skip_locked, of)
 
     def find(self, key: object) -> "One[T_co, R]":
         """
@@ -193,6 +199,14 @@ class Query(Subselect, Generic[T_co, R]):
         Raises:
             QueryError: The relation has no primary key, or the key has another number of parts.
         """
+        known = self._by_key
+        if known is not None:
+            given = key if type(key) is tuple else (key,)
+            if len(given) == len(known.parameters) and PLAIN.issuperset(map(type, given)):
+                return One(known.with_parameters(given))
+        return One(self._with_key(key))
+
+    def _with_key(self, key: object) -> Self:
         described = self._primary()
         if not described.primary_key:
             raise QueryError(f"{described.relation.__name__} has no primary key", hint="use where(...) and first()")
@@ -206,11 +220,11 @@ class Query(Subselect, Generic[T_co, R]):
             )
         if any(each is None for each in values):
             raise QueryError(f"{key!r} is not a key of {described.relation.__name__}: no part of a key is None")
-        return One(self.where(*[column == value for column, value in zip(columns, values, strict=True)]))
+        return self.where(*[column == value for column, value in zip(columns, values, strict=True)])
 
     def into(self: "Query[tuple[*Ts], R]", build: Callable[[Unpack[Ts]], S]) -> "Query[S, R]":
         """Make an object of each row: `build` is called with the row's items, in order."""
-        if self._projection.single:
+        if self._projection.single and not any(kind == "combine" for kind, _ in self._steps):
             raise QueryError("into takes rows of several items, and this query gives one", hint="use .map(function)")
         return self._with_step("into", build)
 
@@ -227,8 +241,15 @@ class Query(Subselect, Generic[T_co, R]):
         Raises:
             NotStored, NotJoined, Unsupported, ValueNotStorable: Here, before I/O.
         """
-        operation, decode = self._compiled(repository)
         executor = repository._executor
+        if self._combines():
+            plan = combined(self, repository)
+
+            async def open_combined() -> Batches[T_co]:
+                return CombinedBatches(plan, await executor.stream(plan.operation, plan.decode), executor)
+
+            return Rows(open_combined)
+        operation, decode = self._compiled(repository)
 
         async def open_() -> Batches[T_co]:
             return await executor.stream(operation, decode)
@@ -247,8 +268,7 @@ class Query(Subselect, Generic[T_co, R]):
             Unsupported: The gateway lacks a capability that the query needs. Before a connection is taken.
             ConnectionLost: Nothing is returned, and the connection has left the pool.
         """
-        operation, decode = self._compiled(repository)
-        return await repository._executor.fetch(operation, decode)
+        return await self._fetched(repository)
 
     async def one(self, repository: Stores[R]) -> T_co:
         """
@@ -286,8 +306,25 @@ class Query(Subselect, Generic[T_co, R]):
 
     async def exists(self, repository: Stores[R]) -> bool:
         """Return whether the query gives any row."""
-        found = self._derived("exists", (ONE, _number("limit", 1)), ONE)
+        found = self._derived("exists", (ONE, number("limit", 1)), ONE)
         return bool(await found.all(repository))
+
+    async def explain(self, repository: Stores[R], *, analyze: bool = False) -> Plan:
+        """
+        Ask the store how it runs the query; `print` draws the answer as a tree.
+
+        Of a query that combines it is the first operation, which reads the owners.
+
+        Args:
+            repository: Where the query would be run; it is not.
+            analyze: Run it, and measure: the plan has actual rows and times. What it writes is undone.
+
+        Raises:
+            NotStored, Unsupported: Before I/O.
+        """
+        operation = combined(self, repository).operation if self._combines() else self._compiled(repository)[0]
+        executor = repository._executor
+        return await executor.gateway.explain(operation, analyze=analyze, executor=executor)
 
     async def page(
         self, repository: Stores[R], *, size: int, after: Cursor | str | None = None, before: Cursor | str | None = None
@@ -335,6 +372,11 @@ class Query(Subselect, Generic[T_co, R]):
         """Return the query as an expression: its one value, NULL where it gives no row."""
         return self._subquery("scalar", nullable=True)
 
+    def output_columns(self) -> list[OutputColumn]:
+        """Describe what the query selects, in order."""
+        expressions, names = self._projection.outputs()
+        return [OutputColumn(name, each.type, each.nullable) for name, each in zip(names, expressions, strict=True)]
+
     def as_rows(self) -> Subquery[T_co, Never]:
         """Return the query as the right side of `in`."""
         return self._subquery("rows", nullable=self._only_expression().nullable)
@@ -342,6 +384,22 @@ class Query(Subselect, Generic[T_co, R]):
     def with_parameters(self, values: tuple[Any, ...]) -> Self:
         """Return the query with other values in the same places."""
         return type(self)(self._previous, self._clause, self.key, values, self._projection, self._steps)
+
+    def nested_parameters(self) -> Iterator[Any]:
+        """Give the values in the queries of its combinations, at every level."""
+        for kind, step in self._steps:
+            if kind == "combine":
+                yield from step.query.parameters
+                yield from step.query.nested_parameters()
+
+    def bound(self, arguments: Sequence[Any]) -> Self:
+        """Return the query with these arguments in the place of its placeholders, at every level."""
+        values = [arguments[each.index] if isinstance(each, Placeholder) else each for each in self.parameters]
+        steps: list[Step] = [
+            (kind, evolve(step, query=step.query.bound(arguments)) if kind == "combine" else step)
+            for kind, step in self._steps
+        ]
+        return type(self)(self._previous, self._clause, self.key, tuple(values), self._projection, tuple(steps))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Query):
@@ -354,14 +412,21 @@ class Query(Subselect, Generic[T_co, R]):
     def __bool__(self) -> bool:
         raise TypeError("a query has no truth value\nHINT: ask the store: await query.exists(repository)")
 
+    def __str__(self) -> str:
+        """Return the query as text, for people: SQL with a clause a line, and behind it the values."""
+        return shown(self)
+
     def __repr__(self) -> str:
-        return f"<Query {self.key} with {len(self.parameters)} parameters>"
+        return f"<Query {one_line(self)}>"
 
     # -- inside --
 
     def _extended(self, clause: Clause, key: str, parameters: tuple[Any, ...]) -> Self:
         """Return the query with one more clause."""
-        return type(self)(self, clause, self.key + key, self.parameters + parameters, self._projection, self._steps)
+        items = self._projection
+        if items.open and clause.kind in {"from", "join"}:
+            items = items.reading([*self._relations_read(without_from=clause.kind == "from"), *_read_by(clause)])
+        return type(self)(self, clause, self.key + key, self.parameters + parameters, items, self._steps)
 
     def _with_values(self, kind: str, values: Sequence[Any]) -> Self:
         if len(values) == 1:
@@ -373,19 +438,48 @@ class Query(Subselect, Generic[T_co, R]):
         )
 
     def _with_step(self, kind: Any, build: Any) -> "Query[Any, R]":
-        if not callable(build):
+        if kind != "combine" and not callable(build):
             raise QueryError(f"{kind} takes a function or a class, not {build!r}")
         return Query(
             self._previous, self._clause, self.key, self.parameters, self._projection, (*self._steps, (kind, build))
         )
 
+    def _batched(self) -> Batched[list[T_co], R]:
+        return Batched(self, single=False)
+
+    def _is_raw(self) -> bool:
+        return isinstance(self._projection.items[0], RawItem)
+
+    def _combines(self) -> bool:
+        """Whether rows grow by what relationships lead to."""
+        return bool(self._steps) and any(kind == "combine" for kind, _ in self._steps)
+
+    def _combined_with(self, relationship: Any, query: Any) -> "Query[Any, Any]":
+        way = walked(relationship)
+        related = whole(info(way.target), wrapped=False) if query is None else query
+        if not isinstance(related, Query):
+            raise QueryError(f"combine takes a query of the related rows, not {related!r}", hint="select(…).from_(…)")
+        if self._is_raw():
+            raise QueryError("combine of a raw query, whose columns are not known", hint="select from a relation")
+        require_end(way, related)
+        through = route(way, begun) if way.repeats and len(way.hops) > 1 else None
+        return self._with_step("combine", Combination(relationship, related, through))
+
+    def _relations_read(self, *, without_from: bool = False) -> list[Any]:
+        """Return the relations of FROM and of the joins, in order."""
+        clauses = [each for each in self._clauses() if each.kind != "from" or not without_from]
+        return [relation for each in clauses for relation in _read_by(each)]
+
+    def _traversed(self, path: Sequence[Any], *, recursive: bool) -> "Query[Any, Any]":
+        return traversed(self, path, begun, recursive=recursive)
+
     def _joined(self, kind: str, relation: Any, on: Any) -> "Query[Any, Any]":
-        described = info(relation)
+        source, key, parameters = sourced(relation)
         if on is None:
-            return _grown(self, Clause("join", (), (kind, described.relation)), f"|{kind} join {described.token}", ())
-        condition = _condition(on)
-        clause = Clause("join", (condition,), (kind, described.relation))
-        return _grown(self, clause, f"|{kind} join {described.token} on {condition.key}", condition.parameters)
+            return _grown(self, Clause("join", (), (kind, source)), f"|{kind} join {key}", parameters)
+        held = _held(on)
+        clause = Clause("join", (held,), (kind, source))
+        return _grown(self, clause, f"|{kind} join {key} on {held.key}", parameters + held.parameters)
 
     def _compounded(self, operator: str, other: Any) -> "Query[Any, Any]":
         if not isinstance(other, Query):
@@ -397,13 +491,18 @@ class Query(Subselect, Generic[T_co, R]):
                 hint="select as many columns in both, in one order",
             )
         clause = Clause("compound", (), (operator, other))
-        return _grown(self, clause, f"|{operator} ({other.key})", other.parameters)
+        rows = united(self._projection, other._projection, operator)
+        return Query(
+            self, clause, f"{self.key}|{operator} ({other.key})", self.parameters + other.parameters, rows, self._steps
+        )
 
-    def _locked(self, strength: str, nowait: bool, skip_locked: bool) -> Self:
+    def _locked(self, strength: str, nowait: bool, skip_locked: bool, of: Any) -> Self:
         if nowait and skip_locked:
             raise QueryError("a lock is nowait or skip_locked, not both", hint="give one of them")
         lock = strength + (" nowait" if nowait else " skip_locked" if skip_locked else "")
-        return self._extended(Clause("lock", payload=lock), f"|lock {lock}", ())
+        locked = [info(each) for each in (of if isinstance(of, Sequence) else (of,))]
+        clause = Clause("lock", payload=(lock, tuple([each.relation for each in locked])))
+        return self._extended(clause, f"|lock {lock}{''.join([f' {each.token}' for each in locked])}", ())
 
     def _derived(self, kind: str, values: tuple[Expr[Any, Any], ...], item: Expr[S, Any]) -> "Query[S, R]":
         """Return another query over the rows of this one, whose rows are `item` alone."""
@@ -411,39 +510,61 @@ class Query(Subselect, Generic[T_co, R]):
         clause = Clause(kind, values, payload=item)
         return Query(self, clause, f"{self.key}|{kind}", self.parameters + parameters, Projection((ExprItem(item),)))
 
-    def _replayed(self, items: Projection) -> "Query[Any, R]":
-        """Return the same clauses over other items, with the values of this query."""
+    def _replayed(self, items: Projection, without: AbstractSet[str] = frozenset()) -> "Query[Any, R]":
+        """Return the same clauses over other items, with the values of this query; some kinds of them left out."""
         chain: list[Query[Any, Any]] = []
         query: Query[Any, Any] | None = self
         while query is not None:
             chain.append(query)
             query = query._previous
+        chain.reverse()
+        # What stands before a set operation is of its left side, and stays.
+        whole_from = max([place for place, each in enumerate(chain) if each._clause.kind == "compound"], default=0)
         rebuilt = begun(items)
-        for before, each in zip(reversed(chain), reversed(chain[:-1]), strict=False):
-            values = self.parameters[len(before.parameters) : len(each.parameters)]
-            rebuilt = rebuilt._extended(each._clause, each.key[len(before.key) :], values)
+        for place, (before, each) in enumerate(pairwise(chain), 1):
+            if each._clause.kind not in without or place < whole_from:
+                values = self.parameters[len(before.parameters) : len(each.parameters)]
+                rebuilt = rebuilt._extended(each._clause, each.key[len(before.key) :], values)
         return rebuilt
+
+    def _without(self, kinds: AbstractSet[str]) -> "Query[Any, R]":
+        return self._with_steps_of(self._replayed(self._projection, kinds))
+
+    def _with_items(self, change: Callable[[Item], Item]) -> "Query[Any, R]":
+        return self._with_steps_of(self._replayed(self._projection.with_items(change)))
+
+    def _with_steps_of(self, query: "Query[Any, Any]") -> "Query[Any, R]":
+        """Return another query whose rows go through the functions and combinations of this one."""
+        return Query(query._previous, query._clause, query.key, query.parameters, query._projection, self._steps)
+
+    def _fetched(self, repository: Stores[R]) -> Awaitable[list[T_co]]:
+        """Return what `all` awaits."""
+        if self._steps and self._combines():
+            return combined(self, repository).fetch(repository._executor)
+        operation, decode = self._compiled(repository)
+        return repository._executor.fetch(operation, decode)
 
     def _compiled(self, repository: Stores[R]) -> tuple[Operation, Decode[T_co]]:
         gateway = repository._executor.gateway
         operation = gateway.compile(self)
         if not operation.reads <= repository._relations:
             repository._require(operation.reads)
-        return operation, self._decoder(gateway)
-
-    def _decoder(self, gateway: Gateway) -> Decode[T_co]:
-        return projection.decoder(self._projection, self._steps, gateway.codecs)
+        return operation, decoder(self._projection, self._steps, gateway.codecs)
 
     def _clauses(self) -> list[Clause]:
         clauses: list[Clause] = []
-        # What was selected first names the source, not what count() or exists() ask for later.
-        items = self._projection
+        # What was selected names the source, not what count() or exists() ask for later.
+        items: Projection | None = None
         query: Query[Any, Any] | None = self
         while query is not None:
             clauses.append(query._clause)
-            items = query._projection
+            if items is None and query._clause.kind not in {"count", "exists"}:
+                items = query._projection
             query = query._previous
         clauses.reverse()
+        assert items is not None
+        if items.open:
+            clauses[0] = Clause("select", payload=items)
         return _with_source(clauses, items)
 
     def _primary(self) -> RelationInfo:
@@ -485,89 +606,15 @@ class Query(Subselect, Generic[T_co, R]):
         return Subquery(kind, self, only.type, nullable=nullable, key=f"{kind}({self.key})", parameters=self.parameters)
 
 
-class One(Generic[T_co, R]):
-    """At most one row, by primary key: awaited, and None where the key is absent."""
-
-    __slots__ = ("_query",)
-
-    def __init__(self, query: Query[T_co, R]) -> None:
-        self._query = query
-
-    async def execute(self, repository: Stores[R]) -> T_co | None:
-        """
-        Return the row, or None.
-
-        Raises:
-            NotStored: The relation is not in the repository. Before I/O.
-        """
-        query = self._query
-        operation, decode = query._compiled(repository)
-        rows = await repository._executor.fetch(operation, decode)
-        if len(rows) > 1:
-            raise ManyRows(f"a key of {query._name()} gives several rows through joins", query=query, count=len(rows))
-        return rows[0] if rows else None
-
-    @property
-    def key(self) -> str:
-        """The shape; see `Query.key`."""
-        return self._query.key
-
-    @property
-    def parameters(self) -> tuple[Any, ...]:
-        """The values; see `Query.parameters`."""
-        return self._query.parameters
-
-    def assemble(self) -> Select:
-        """As `Query.assemble`."""
-        return self._query.assemble()
-
-    def with_parameters(self, values: tuple[Any, ...]) -> Self:
-        """As `Query.with_parameters`."""
-        return type(self)(self._query.with_parameters(values))
-
-    def __eq__(self, other: object) -> bool:
-        return self._query == other._query if isinstance(other, One) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._query)
-
-    def __repr__(self) -> str:
-        return f"<One {self._query.key}>"
-
-
-class SelectModel(Generic[M]):
-    """A model to be read, from a relation that is yet to be said."""
-
-    __slots__ = ("_model",)
-
-    def __init__(self, model: type[M]) -> None:
-        self._model = model
-
-    def from_(self, relation: Stored[M, Any, R]) -> Query[M, R]:
-        """
-        Read the models of `relation`.
-
-        Raises:
-            QueryError: The relation stores another model.
-        """
-        described = info(relation)
-        if described.model is not self._model:
-            raise QueryError(
-                f"{described.relation.__name__} stores {_shown(described.model)}, not {_shown(self._model)}",
-                hint="select the relation's own model, or its columns with .into(...)",
-            )
-        return whole(described, wrapped=False)
-
-    def __repr__(self) -> str:
-        return f"<select {_shown(self._model)} from nothing yet>"
-
-
 def whole(described: RelationInfo, *, wrapped: bool) -> Query[Any, Any]:
     """Return the query of all rows of a relation, as models or wrappers. It is the same object every time."""
     known = _WHOLE.get((described.token, wrapped))
     if known is None:
         item = ModelItem(described.relation, wrapped)
         known = begun(Projection((item,)), described.relation)
+        if described.primary_key:
+            places = [Placeholder(index, each.attribute) for index, each in enumerate(described.primary_key)]
+            known._by_key = known._with_key(tuple(places) if len(places) > 1 else places[0])
         if len(_WHOLE) >= WHOLE_LIMIT:
             _WHOLE.clear()
         _WHOLE[described.token, wrapped] = known
@@ -585,12 +632,32 @@ _WHOLE: Final[dict[tuple[str, bool], Query[Any, Any]]] = {}
 
 def begun(items: Projection, relation: Any = None) -> Query[Any, Any]:
     """Return a query that selects `items`, from `relation` where one is given."""
-    query = Query[Any, Any](
-        None, Clause("select", payload=items.outputs), f"select {items.key}", items.parameters, items
-    )
-    if relation is None:
-        return query
-    return query.from_(relation)
+    key, parameters = items.key, items.parameters
+    first = items.first_relation() if items.open else None
+    if first is not None:
+        items = items.reading([first])
+    query = Query[Any, Any](None, Clause("select", payload=items), f"select {key}", parameters, items)
+    return query if relation is None else query.from_(relation)
+
+
+def _held(on: Any) -> Expr[bool, Any]:
+    """Return the condition of a join, which cannot be left out."""
+    held = condition(on)
+    if isinstance(held, Omitted):
+        raise QueryError("the condition of a join is omitted", hint="use cross_join(...) if every pair is meant")
+    return held
+
+
+def _columns_of(source: Derived[Any]) -> Query[Any, Any]:
+    """Return the query of all columns of a source, in order."""
+    columns = info(source).attributes.values()
+    return begun(Projection(tuple([ExprItem(each) for each in columns]))).from_(source)
+
+
+def _read_by(clause: Clause) -> list[Any]:
+    """Return the relation that a clause adds to what is read, in a list; an empty one where it adds none."""
+    source = clause.payload if clause.kind == "from" else clause.payload[1] if clause.kind == "join" else None
+    return [source] if hasattr(source, "__relation__") else []
 
 
 def _with_source(clauses: list[Clause], items: Projection) -> list[Clause]:
@@ -601,36 +668,3 @@ def _with_source(clauses: list[Clause], items: Projection) -> list[Clause]:
     if relation is None:
         return clauses
     return [clauses[0], Clause("from", payload=relation), *clauses[1:]]
-
-
-def _condition(value: Any) -> Expr[Any, Any]:
-    if isinstance(value, Expr):
-        if value.type is BOOLEAN or value.type == BOOLEAN:
-            return value
-        raise QueryError(
-            f"{value!r} is not a condition but {value.type.python.__name__}", hint="compare it with something"
-        )
-    hint = "use & | ~ instead of 'and' 'or' 'not'; a comparison of an attribute with a value of another type may have given a plain bool"
-    raise QueryError(f"{value!r} is not a condition", hint=hint)
-
-
-def _expression(value: Any, where: str) -> Expr[Any, Any]:
-    if isinstance(value, Expr):
-        return value
-    raise QueryError(f"{where} takes expressions, not {value!r}", hint="name a column: Posts.title")
-
-
-def _term(value: Any) -> Expr[Any, Any] | Order[Any]:
-    return value if isinstance(value, Order) else Order(_expression(value, "order_by"), descending=False)
-
-
-def _number(name: str, value: Any) -> Expr[int, Any]:
-    if isinstance(value, Deferred):
-        return Parameter(value, INTEGER)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise QueryError(f"{name} is {value!r}, expected a number of rows", hint="give an integer that is not negative")
-    return Parameter(value, INTEGER)
-
-
-def _shown(model: Any) -> str:
-    return getattr(model, "__name__", repr(model))

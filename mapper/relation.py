@@ -7,28 +7,41 @@ so that a column may have any name.
 """
 
 import itertools
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from types import GenericAlias
+from types import GenericAlias, new_class
 from typing import TYPE_CHECKING, Any, Final, Generic, LiteralString, Never, Protocol, Self, get_args, get_origin
 
 from attrs import field, fields_dict, frozen
 from typing_extensions import TypeVar
 
-from mapper.columns import Check, ColumnInfo, Index, Unique
+from mapper.annotations import type_name
+from mapper.columns import Check, ColumnInfo, Constraint, Index, Storage, Unique
 from mapper.declaring import declared_columns, generic_arguments
 from mapper.errors import DeclarationError
 from mapper.expressions import Assignment, Attribute
 from mapper.hydration import Row
 from mapper.mapping import MappedColumn, RelationMapping, build_mapping
+from mapper.selected import Part, Selected
+from mapper.types.naming import snake_case
 from mapper.wrappers import Keyed
 
 if TYPE_CHECKING:
     from mapper.stores import Stores
 
-__all__ = ["CommonTable", "Relation", "RelationInfo", "Source", "Stored", "StoredIn", "Target", "info"]
+__all__ = [
+    "CommonTable",
+    "Relation",
+    "RelationInfo",
+    "Source",
+    "Stored",
+    "StoredIn",
+    "Target",
+    "described_name",
+    "info",
+]
 
+C = TypeVar("C")
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
 K = TypeVar("K", default=int)
@@ -90,9 +103,12 @@ class RelationInfo:
         version: The column that counts a row's writes, or None.
         uniques: Unique constraints, those of single columns included. `indexes` likewise.
         checks: Check constraints, those of single columns included.
+        constraints: Constraints of kinds that only some stores have.
+        storage: How it is kept, where that is no plain table.
         mapping: How rows become models and wrappers, and back.
         own_hydrate, own_dehydrate: Whether the class does that by hand.
         common: Whether it is a common table, which no store holds.
+        parts: Names of the objects that the model embeds, as the class declares them.
     """
 
     relation: Any
@@ -115,7 +131,10 @@ class RelationInfo:
     own_hydrate: bool
     own_dehydrate: bool
     common: bool
+    constraints: tuple[Constraint, ...]
+    storage: Storage | None
     attributes: Mapping[str, Attribute[Any, Any]] = field(repr=False)
+    parts: tuple[str, ...] = ()
 
     def column(self, attribute: str) -> ColumnInfo:
         """Return a column by its attribute's name."""
@@ -125,6 +144,30 @@ class RelationInfo:
     def key_columns(self) -> frozenset[str]:
         """Attribute names of the key's columns."""
         return frozenset(each.attribute for each in self.primary_key)
+
+
+def described_name(relation: RelationInfo) -> str:
+    """Return a relation, or an alias of one, as the user wrote it: `Posts`, `Posts.named('other')`."""
+    name: str = relation.original.__name__
+    return name if relation.alias is None else f"{name}.named({relation.alias!r})"
+
+
+def aliased(cls: type[C], alias: str) -> type[C]:
+    """
+    Return the class of a relation under an alias.
+
+    Raises:
+        DeclarationError: The alias is no name.
+    """
+    described = info(cls)
+    if not alias or "\x00" in alias:
+        raise DeclarationError(
+            f"{alias!r} cannot be an alias of {cls.__name__}", hint="give a name of at least one character"
+        )
+    alias_class: type[C] = new_class(
+        cls.__name__, (cls,), {"_alias_of": (described, alias)}, lambda body: body.update(__module__=cls.__module__)
+    )
+    return alias_class
 
 
 def info(relation: Any) -> RelationInfo:
@@ -151,7 +194,9 @@ class Relation(Generic[M, K, W]):
     Class keywords:
         name: The table's name; by default the class's name in snake case.
         schema: Its namespace.
-        indexes, checks: `Index`, `Unique` and `Check` values over several columns; a check may be given as its text.
+        indexes, checks: `Index`, `Unique` and `Check` values over several columns, and constraints that only one store
+            has; a check may be given as its text.
+        storage: How the store keeps it, where that is no plain table: a value of a gateway's package.
         comment: A remark kept in the schema where the store can.
 
     Raises:
@@ -163,9 +208,10 @@ class Relation(Generic[M, K, W]):
         *,
         name: str | None = None,
         schema: str | None = None,
-        indexes: Iterable[Index | Unique] = (),
+        indexes: Iterable[Index | Unique | Constraint] = (),
         checks: Iterable[LiteralString | Check] = (),
         comment: str | None = None,
+        storage: Storage | None = None,
         **extra: Any,
     ) -> None:
         super().__init_subclass__()
@@ -173,13 +219,13 @@ class Relation(Generic[M, K, W]):
         if extra:
             raise DeclarationError(
                 f"{cls.__name__} has an unknown class keyword {next(iter(extra))!r}",
-                hint="class keywords are: name, schema, indexes, checks, comment",
+                hint="class keywords are: name, schema, indexes, checks, comment, storage",
             )
         if alias_of is not None:
             _become_alias(cls, *alias_of)
             return
         frame = sys._getframe(1)
-        keywords = _Keywords(name, schema, tuple(indexes), tuple(checks), comment)
+        keywords = _Keywords(name, schema, tuple(indexes), tuple(checks), comment, storage)
         _become_relation(cls, keywords, frame.f_locals if frame.f_locals is not frame.f_globals else {})
 
     def __new__(cls, *_: object, **__: object) -> Self:
@@ -194,15 +240,7 @@ class Relation(Generic[M, K, W]):
 
         Two calls with one alias give the same source.
         """
-        described = info(cls)
-        if not alias or "\x00" in alias:
-            raise DeclarationError(
-                f"{alias!r} cannot be an alias of {cls.__name__}", hint="give a name of at least one character"
-            )
-        alias_class: type[Self] = type(
-            cls.__name__, (cls,), {"__module__": cls.__module__}, _alias_of=(described, alias)
-        )  # pyright: ignore[reportAssignmentType]  # a subclass of this one
-        return alias_class
+        return aliased(cls, alias)
 
     @classmethod
     def hydrate(cls, row: Row) -> M:
@@ -226,6 +264,11 @@ class Relation(Generic[M, K, W]):
         return Source()
 
     @classmethod
+    def _selected(cls) -> Selected[W, Self]:
+        """For type checkers: project what `select` gives of it."""
+        return Selected(cls)
+
+    @classmethod
     def _stored_in(cls, scope: "Stores[Self]", /) -> Target[M, K, W, Self]:
         """For type checkers: project model, key, wrapper and relation, where `scope` stores the relation."""
         return Target()
@@ -233,16 +276,31 @@ class Relation(Generic[M, K, W]):
 
 class CommonTable:
     """
-    The base of relations that no store holds: names and columns for the rows of a common table expression.
+    The base of relations that no store holds: names and columns for the rows of a common table expression, of a
+    subquery, or of values.
 
-    `class Chain(CommonTable): id: Column[int]`, then `query.with_(Chain, definition)`.
+    `class Chain(CommonTable): id: Column[int]`, then `query.with_(Chain, definition)`, `query.join(subquery(Chain,
+    definition), on=…)` or `query.join(values(Chain, rows), on=…)`.
     """
 
-    def __init_subclass__(cls, *, name: str | None = None) -> None:
+    def __init_subclass__(cls, *, name: str | None = None, **extra: Any) -> None:
         super().__init_subclass__()
+        alias_of = extra.pop("_alias_of", None)
+        if extra:
+            raise DeclarationError(
+                f"{cls.__name__} has an unknown class keyword {next(iter(extra))!r}", hint="the class keyword is: name"
+            )
+        if alias_of is not None:
+            _become_alias(cls, *alias_of)
+            return
         frame = sys._getframe(1)
         keywords = _Keywords(name, None, (), (), None)
         _become_relation(cls, keywords, frame.f_locals if frame.f_locals is not frame.f_globals else {}, common=True)
+
+    @classmethod
+    def named(cls, alias: str) -> type[Self]:
+        """Return the same common table under an alias, as `Relation.named` does."""
+        return aliased(cls, alias)
 
     @classmethod
     def _source(cls) -> Source[Never, Never, Never]:
@@ -254,9 +312,10 @@ class CommonTable:
 class _Keywords:
     name: str | None
     schema: str | None
-    indexes: tuple[Index | Unique, ...]
+    indexes: tuple[Index | Unique | Constraint, ...]
     checks: tuple[str | Check, ...]
     comment: str | None
+    storage: Storage | None = None
 
 
 def _become_relation(cls: type, keywords: _Keywords, scope: Mapping[str, Any], *, common: bool = False) -> None:
@@ -273,6 +332,7 @@ def _become_relation(cls: type, keywords: _Keywords, scope: Mapping[str, Any], *
     mapping = None
     if not common and not problems:
         mapping = _map(cls, model, wrapper, columns, scope, own_hydrate and own_dehydrate, problems)
+    problems.extend(_part_problems(cls, mapping, declaration.parts))
     if problems:
         raise DeclarationError(f"{cls.__name__} is declared wrongly:\n" + "\n".join(f"  {each}" for each in problems))
     token = f"{cls.__name__}#{next(_tokens)}"
@@ -282,7 +342,7 @@ def _become_relation(cls: type, keywords: _Keywords, scope: Mapping[str, Any], *
         RelationInfo(
             relation=cls,
             original=cls,
-            name=keywords.name if keywords.name is not None else _snake_case(cls.__name__),
+            name=keywords.name if keywords.name is not None else snake_case(cls.__name__),
             schema=keywords.schema,
             alias=None,
             token=token,
@@ -300,7 +360,10 @@ def _become_relation(cls: type, keywords: _Keywords, scope: Mapping[str, Any], *
             own_hydrate=own_hydrate,
             own_dehydrate=own_dehydrate,
             common=common,
+            constraints=tuple([each for each in keywords.indexes if isinstance(each, Constraint)]),
+            storage=keywords.storage,
             attributes=attributes,
+            parts=tuple(declaration.parts),
         ),
     )
 
@@ -316,6 +379,8 @@ def _install(cls: Any, described: RelationInfo) -> None:
     cls.__relation__ = described
     for name, attribute in described.attributes.items():
         setattr(cls, name, attribute)
+    for name in described.parts:
+        setattr(cls, name, Part(cls, name))
 
 
 def _arguments(cls: type, problems: list[str]) -> tuple[Any, Any, Any]:
@@ -362,13 +427,17 @@ def _constraint_problems(cls: type, columns: Sequence[ColumnInfo], keywords: _Ke
     known = [each.attribute for each in columns]
     problems: list[str] = []
     for each in keywords.indexes:
-        if not isinstance(each, Index | Unique):
+        if not isinstance(each, Index | Unique | Constraint):
             problems.append(f"{cls.__name__}: {each!r} is not an index; write indexes=[Index('title')]")
             continue
         problems.extend(
             f"{cls.__name__}: {each!r} names {name!r}, which is not a column; columns are: {', '.join(known)}"
-            for name in each.columns
+            for name in (each.columns if isinstance(each, Unique) else each.mentioned)
             if name not in known
+        )
+    if keywords.storage is not None and not isinstance(keywords.storage, Storage):
+        problems.append(
+            f"{cls.__name__}: the storage {keywords.storage!r} is none; write storage=Unlogged() or leave it out"
         )
     if keywords.name is not None and (not keywords.name or "\x00" in keywords.name):
         problems.append(
@@ -423,6 +492,24 @@ def _map(
         return None
 
 
+def _part_problems(cls: type, mapping: RelationMapping | None, parts: Mapping[str, Any]) -> list[str]:
+    """Tell which embedded objects are none, or of another type than their field."""
+    problems: list[str] = []
+    for name, annotation in parts.items() if mapping is not None else ():
+        field_ = mapping.part_field(name) if mapping is not None else None
+        if field_ is None:
+            problems.append(
+                f"{cls.__name__}.{name}: Embedded, and the model has no field {name!r} that several columns keep; "
+                f"declare them: {name}_…: Column[…]"
+            )
+        elif field_.annotation != annotation:
+            problems.append(
+                f"{cls.__name__}.{name}: Embedded[{type_name(annotation)}], and the model's field is "
+                f"{type_name(field_.annotation)}; make them the same"
+            )
+    return problems
+
+
 def _overridden(cls: type, method: str) -> bool:
     return any(method in each.__dict__ for each in cls.__mro__ if each not in (Relation, object))
 
@@ -446,10 +533,6 @@ def _uniques(columns: Sequence[ColumnInfo], keywords: _Keywords) -> tuple[Unique
 def _checks(columns: Sequence[ColumnInfo], keywords: _Keywords) -> tuple[Check, ...]:
     own = [Check(each.options.check) for each in columns if each.options.check]
     return (*own, *[each if isinstance(each, Check) else Check(each) for each in keywords.checks])
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _model_name(cls: type) -> str:

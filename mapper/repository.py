@@ -7,6 +7,7 @@ Queries, changesets and loads run on the instance.
 
 import types
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from typing import Any, ClassVar, Self, TypeAlias, Union, get_args, get_origin, overload
 
 from typing_extensions import TypeVar
@@ -14,13 +15,16 @@ from typing_extensions import TypeVar
 from mapper.changeset import Changeset
 from mapper.commit import one_by_one, within_transaction
 from mapper.declaring import generic_arguments
-from mapper.errors import DeclarationError, MigrationDrift, QueryError
+from mapper.errors import DeclarationError, MigrationDrift, QueryError, StaleRow
 from mapper.expressions import Assignment, Attribute
 from mapper.gateway import Executor, Gateway, TransactionOptions
 from mapper.isolation import Isolation
 from mapper.loading import Progress, load
+from mapper.once import CommitRecords
+from mapper.queued import from_json
 from mapper.relation import RelationInfo, StoredIn, info
 from mapper.retrying import checked_retries, retried
+from mapper.sandbox import Sandbox
 from mapper.schema import verify
 from mapper.scope import Callback, TransactionScope
 from mapper.statements import CreateSchema, DropSchema
@@ -80,6 +84,21 @@ class Repository(Stores[R_contra]):
         """Return an empty changeset over the relations of this class. It needs no connection."""
         return Changeset(cls)
 
+    @classmethod
+    def change_from_json(cls, text: str | bytes) -> "Changeset[R_contra]":
+        """
+        Return the changeset that `Changeset.to_json` made this text of.
+
+        The text may come from anywhere: it can do no more than write rows of this repository's relations, and whatever
+        else it says is refused. A `Ref` of the changeset that it was made of is none of this one.
+
+        Raises:
+            QueryError: The text is damaged, of another version, or names a relation or column that is not here.
+        """
+        changes = Changeset(cls)
+        from_json(changes, cls._ordered, text)
+        return changes
+
     def transaction(
         self, *, isolation: Isolation | None = None, read_only: bool = False, timeout: float | None = None
     ) -> "TransactionBlock[Self]":
@@ -137,6 +156,55 @@ class Repository(Stores[R_contra]):
 
         return await retried(attempt, 0 if isinstance(self._executor, TransactionScope) else retries)
 
+    async def retry_stale(
+        self,
+        work: Callable[[Self], Awaitable[T]],
+        *,
+        retries: int = 3,
+        isolation: Isolation | None = None,
+        timeout: float | None = None,
+    ) -> T:
+        """
+        Do work that reads rows and updates them, and again where a row has changed meanwhile:
+        `await blog.retry_stale(work)`.
+
+        Args:
+            work: Called with a transaction, in which it must read the rows anew, change them and commit. It may be
+                called several times.
+            retries: How often it is called again after `StaleRow`, and after what `run` tries again. On a transaction
+                the work is done once, in a nested block.
+            isolation, timeout: As of `transaction`, for each time.
+
+        Returns:
+            What the work returned.
+
+        Raises:
+            StaleRow: The row had changed every time.
+        """
+        checked_retries(retries)
+
+        async def attempt() -> T:
+            async with self.transaction(isolation=isolation, timeout=timeout) as tx:
+                return await work(tx)
+
+        return await retried(attempt, 0 if isinstance(self._executor, TransactionScope) else retries, also=(StaleRow,))
+
+    def sandbox(self) -> "Sandbox[Self]":
+        """
+        Return the block of a sandbox: `async with repository.sandbox() as test_repository`, a repository of the same
+        class whose every change is undone at the end of the block.
+
+        It works on one connection, in one transaction that is never committed. Commits and transactions within it are
+        savepoints, so that what fails undoes itself alone; isolation levels and `read_only` are accepted, and have no
+        effect of their own. Callbacks of `after_commit` run at the end of their block. Several sandboxes can be open on
+        one store; on one that takes one writer at a time they wait for each other where they write.
+
+        Raises:
+            Unsupported: The store has no savepoints.
+            QueryError: This is a transaction.
+        """
+        return Sandbox(self)
+
     def after_commit(self, callback: Callback) -> None:
         """
         Have a function called after the commit of this transaction, sync or async, in the order given.
@@ -147,13 +215,44 @@ class Repository(Stores[R_contra]):
         Raises:
             QueryError: This is a repository and no transaction, or the callback is no function.
         """
+        self._transaction("after_commit").after_commit(callback)
+
+    def after_rollback(self, callback: Callback) -> None:
+        """
+        Have a function called once this transaction has been rolled back, sync or async, in the order given.
+
+        Of a nested block it is called when that block is rolled back, or later the transaction around it. After
+        `CommitUnknown` nobody knows, and it is not called. What it raises becomes a note of the error that made the
+        rollback necessary.
+
+        Raises:
+            QueryError: As of `after_commit`.
+        """
+        self._transaction("after_rollback").after_rollback(callback)
+
+    def using(self, gateway: Gateway) -> Self:
+        """
+        Return the same repository on another gateway: that of a tenant, say.
+
+        Raises:
+            QueryError: This is a transaction, or what is given is no gateway.
+        """
+        if isinstance(self._executor, TransactionScope):
+            raise QueryError("a transaction runs on the gateway that it was begun on", hint="use the repository itself")
+        if not isinstance(gateway, Gateway):
+            raise QueryError(f"using takes a gateway, not {gateway!r}")
+        bound = copy(self)
+        bound._executor = gateway
+        return bound
+
+    def _transaction(self, method: str) -> TransactionScope:
         executor = self._executor
         if not isinstance(executor, TransactionScope):
             raise QueryError(
-                "after_commit of a repository that is no transaction",
-                hint="use it within one: async with repository.transaction() as tx: tx.after_commit(…)",
+                f"{method} of a repository that is no transaction",
+                hint=f"use it within one: async with repository.transaction() as tx: tx.{method}(…)",
             )
-        executor.after_commit(callback)
+        return executor
 
     @overload
     async def load(
@@ -206,7 +305,7 @@ class Repository(Stores[R_contra]):
 
         It is one transaction where the store can undo changes of a schema.
         """
-        await self._change_schema(CreateSchema(self._ordered))
+        await self._change_schema(CreateSchema((*self._ordered, CommitRecords)))
 
     async def reset_schema(self) -> None:
         """
@@ -311,7 +410,7 @@ def _reference_problems(described: RelationInfo) -> list[str]:
             continue
         if not isinstance(target, Attribute):
             problems.append(f"{where} refers to {target!r}, which is not a column; write references=lambda: Users.id")
-        elif target.type.key != column.type.key:
+        elif target.type.key != column.type.plain.key:
             other = f"{target.relation.__name__}.{target.column.attribute}"
             problems.append(
                 f"{where} is {column.type!r} and refers to {other}, which is {target.type!r}; make them the same"

@@ -30,11 +30,16 @@ def null() -> NoReturn:
 BUILTIN: Final[Mapping[str, Any]] = {
     "Exception": Exception,
     "NullFound": NullFound,
+    "float": float,
+    "int": int,
     "len": len,
     "list": list,
     "new": object.__new__,
     "null": null,
     "starmap": starmap,
+    "str": str,
+    "tuple": tuple,
+    "type": type,
 }
 """What every generated function may use."""
 

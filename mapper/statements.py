@@ -8,11 +8,11 @@ parameters), so what a compiler makes of a statement depends on its `key` alone,
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from mapper.columns import ColumnInfo
 from mapper.expressions import Expr, Order
-from mapper.operations import OutputColumn
+from mapper.operations import OutputColumn, RawSql
 
 __all__ = [
     "AddColumn",
@@ -54,23 +54,29 @@ class FromRelation:
 
 @frozen(eq=False)
 class FromSelect:
-    """Rows of a subquery, under an alias; its columns are named `c0`, `c1` … in order."""
+    """
+    Rows of a subquery, under an alias; its columns are named `c0`, `c1` … in order.
+
+    Attributes:
+        lateral: Whether it sees the sources before it, as a subquery in a condition does.
+        relation: The common table whose columns its own stand for, by position; None where nothing names them.
+    """
 
     select: "Select"
     alias: str
     lateral: bool = False
+    relation: Any = None
 
 
 @frozen(eq=False)
 class FromValues:
     """
-    Rows written out in the statement, under an alias. `relation` is the relation class whose columns they stand for, or
-    None.
+    Rows that travel with the statement, as one parameter: a slot of any number of tuples, of a value for each column
+    of the common table `relation`.
     """
 
-    rows: tuple[tuple[Expr[Any, Any], ...], ...]
-    alias: str
-    relation: Any = None
+    rows: Expr[Any, Any]
+    relation: Any
 
 
 @frozen(eq=False)
@@ -118,7 +124,9 @@ class Select:
             apply to the whole.
         limit, offset: Slots or literals; None where not given.
         lock: `update` or `share`, with `nowait` or `skip_locked` behind a space; None without a lock.
+        lock_of: Relations whose rows are locked; () is all that are read.
         reads: Relation classes (never aliases) that are read anywhere in it, subqueries included.
+        single: Whether it is known to give one row at most, whatever its form says.
     """
 
     items: tuple[Expr[Any, Any], ...]
@@ -136,7 +144,9 @@ class Select:
     compound: "tuple[tuple[str, Select], ...]" = ()
     ctes: tuple[Cte, ...] = ()
     lock: str | None = None
+    lock_of: tuple[Any, ...] = ()
     reads: frozenset[Any] = frozenset()
+    single: bool = False
 
 
 class Readable(Protocol):
@@ -169,7 +179,8 @@ class Conflict:
     parameters: tuple[Any, ...] = ()
 
 
-@frozen(eq=False)
+# Not frozen, as one is made for every write: the `__init__` of a frozen class takes three times as long.
+@define(eq=False)
 class InsertRows:
     """
     New rows of one relation, all with the same columns.
@@ -206,7 +217,7 @@ class Update:
     reads: frozenset[Any] = frozenset()
 
 
-@frozen(eq=False)
+@define(eq=False)
 class UpdateRows:
     """
     Updates of single rows by key, all with the same shape.
@@ -274,4 +285,5 @@ class AddColumn:
     column: ColumnInfo
 
 
-Statement: TypeAlias = Readable | InsertRows | Update | UpdateRows | Delete | DeleteRows
+Statement: TypeAlias = Readable | InsertRows | Update | UpdateRows | Delete | DeleteRows | RawSql
+"""What a gateway compiles. A raw statement is an operation already: it is compiled to itself, or refused."""

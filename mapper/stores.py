@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Generic
 
 from typing_extensions import TypeVar
 
-from mapper.errors import NotStored
-from mapper.gateway import Executor
+from mapper.errors import NotStored, QueryError
+from mapper.gateway import Executor, Gateway
 
-__all__ = ["Stores"]
+__all__ = ["Stores", "executor_of"]
 
 R_contra = TypeVar("R_contra", contravariant=True)
 
@@ -46,3 +46,17 @@ class Stores(Generic[R_contra]):
                 relation=missing,
                 hint=f"declare it: class {cls.__name__}(Repository[… | {missing.__name__}])",
             )
+
+
+def executor_of(source: Stores[Any] | Gateway) -> Executor:
+    """
+    Return what runs the operations of a repository, of a transaction, or of a gateway.
+
+    Raises:
+        QueryError: It is none of these.
+    """
+    if isinstance(source, Gateway):
+        return source
+    if isinstance(source, Stores):
+        return source._executor
+    raise QueryError(f"{source!r} is no repository, transaction or gateway", hint="give one of these")

@@ -4,6 +4,7 @@ Terms that are no operator: text in the store's own language, columns of an encl
 Expressions and values go in; an expression comes out.
 """
 
+from collections.abc import Callable
 from typing import Any, LiteralString, Never, overload
 
 from typing_extensions import TypeVar
@@ -11,11 +12,23 @@ from typing_extensions import TypeVar
 from mapper import types
 from mapper.deferred import Deferred
 from mapper.errors import QueryError
-from mapper.expressions import TEXT, Attribute, Expr, Parameter, Take
-from mapper.placeholders import count_placeholders
+from mapper.expressions import TEXT, Attribute, Call, Expr, Parameter, Take
+from mapper.placeholders import count_placeholders, split_placeholders
 from mapper.types import StorageType
+from mapper.wording import Style, Words
 
-__all__ = ["Excluded", "Fragment", "Outer", "excluded", "fragment", "literal", "outer"]
+__all__ = [
+    "Certain",
+    "Excluded",
+    "Fragment",
+    "Outer",
+    "Present",
+    "SetReturning",
+    "excluded",
+    "fragment",
+    "literal",
+    "outer",
+]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -43,9 +56,16 @@ class Fragment(Expr[T_co, R_co]):
         return self.operands
 
     def numbered(self, take: Take) -> "Fragment[T_co, R_co]":
-        return Fragment(
-            self.text, tuple([each.numbered(take) for each in self.operands]), self.type, nullable=self.nullable
-        )
+        return self.mapped(lambda each: each.numbered(take))
+
+    def mapped(self, change: Callable[[Expr[Any, Any]], Expr[Any, Any]]) -> "Fragment[T_co, R_co]":
+        return Fragment(self.text, tuple([change(each) for each in self.operands]), self.type, nullable=self.nullable)
+
+    def worded(self, style: Style) -> Words:
+        operands = [str(each.worded(style)) for each in self.operands]
+        pieces = split_placeholders(self.text)
+        whole = "".join([text for pair in zip(pieces, [*operands, ""], strict=False) for text in pair])
+        return Words(f"({whole})")
 
 
 class Outer(Expr[T_co, Never]):
@@ -60,6 +80,9 @@ class Outer(Expr[T_co, Never]):
         self.type = attribute.type
         self.nullable = attribute.nullable
 
+    def worded(self, style: Style) -> Words:
+        return style.outer(self.attribute)
+
 
 class Excluded(Expr[T_co, R_co]):
     """The incoming value of a column, in the update of an upsert."""
@@ -72,6 +95,44 @@ class Excluded(Expr[T_co, R_co]):
         self.parameters = ()
         self.type = attribute.type
         self.nullable = attribute.nullable
+
+    def worded(self, style: Style) -> Words:
+        return style.excluded(self.attribute)
+
+
+class Present(Expr[int, R_co]):
+    """
+    A mark that rows of a relation have, and that is NULL where an outer join has none.
+
+    Attributes:
+        relation: The relation, or the alias of one.
+        token: Its identity in structural keys.
+    """
+
+    __slots__ = ("relation", "token")
+
+    def __init__(self, relation: Any, token: str) -> None:
+        self.relation = relation
+        self.token = token
+        self.key = f"present({token})"
+        self.parameters = ()
+        self.type = types.Integer()
+        self.nullable = True
+
+
+class Certain(Call[T_co, R_co]):
+    """A function that is never NULL, whatever its operands are: a list or a document that is made of them."""
+
+    __slots__ = ()
+
+
+class SetReturning(Call[T_co, R_co]):
+    """
+    A function that gives any number of values: selected, it makes a row of each. It stands among what a select gives,
+    and nowhere else.
+    """
+
+    __slots__ = ()
 
 
 def outer(attribute: Attribute[T, Any]) -> Expr[T, Never]:

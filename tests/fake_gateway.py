@@ -277,6 +277,13 @@ class FakeBatches:
         await self._connection.execute(QuerySql(f"next {_word(self._operation)}", ()))
         return self._decode([(2 - self._left,)], ())
 
+    @property
+    def holds(self) -> bool:
+        return self._left > 0
+
+    async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        return await self._connection.fetch(operation, decode)
+
     async def aclose(self) -> None:
         await self._connection.execute(QuerySql(f"close {_word(self._operation)}", ()))
 

@@ -14,7 +14,10 @@ from gateways.memory.arithmetic import checked, finite
 from gateways.memory.casts import plain
 from gateways.memory.computing import Compute, Values
 from gateways.memory.expressions import compile_expression, freezer
+from gateways.memory.ordering import compile_terms, ordered
 from gateways.memory.scope import Scope
+from gateways.sql.grouping import require_own
+from mapper.capabilities import unsupported_function
 from mapper.errors import QueryError
 from mapper.functions import Aggregate
 from mapper.types import Integer, Numeric, StorageType, decimals
@@ -33,14 +36,28 @@ def compile_aggregate(aggregate: Aggregate[Any, Any], scope: Scope) -> Summary:
     Compile an aggregate.
 
     Raises:
-        QueryError: It is for windows only.
+        QueryError: It is for windows only, or belongs to the enclosing query.
     """
     if aggregate.window_only:
         raise QueryError(
             f"{aggregate.name} is for windows", hint=f"give it one: fn.{aggregate.name}(…).over(order_by=[…])"
         )
-    collect, reduce = gather(aggregate, scope), reducer(aggregate)
+    require_own(aggregate)
+    if aggregate.name == "string_agg":
+        return _joined_texts(aggregate, scope)
+    reduce, collect = reducer(aggregate), gather(aggregate, scope)
     return lambda rows, values: reduce(collect(rows, values))
+
+
+def _joined_texts(aggregate: Aggregate[Any, Any], scope: Scope) -> Summary:
+    collect, separator = gather(aggregate, scope), compile_expression(aggregate.operands[1], scope)
+    terms = compile_terms(aggregate.order_by, scope)
+
+    def joined(rows: Sequence[Any], values: Values) -> str | None:
+        texts: list[str] = collect(ordered(rows, terms, values) if terms else rows, values)
+        return str(separator((), values)).join(texts) if texts else None
+
+    return joined
 
 
 def gather(aggregate: Aggregate[Any, Any], scope: Scope) -> Callable[[Sequence[Any], Values], list[Any]]:
@@ -65,7 +82,10 @@ def reducer(aggregate: Aggregate[Any, Any]) -> Reduce:
         return _some(_sums(kept))
     if aggregate.name == "avg":
         return _some(_decimal_average if isinstance(kept, Numeric) else _average)
-    return _REDUCERS[aggregate.name]
+    known = _REDUCERS.get(aggregate.name)
+    if known is None:
+        raise unsupported_function(aggregate.name, "memory", hint="aggregate the rows in Python")
+    return known
 
 
 def _filtered(keep: Compute | None) -> Callable[[Sequence[Any], Values], list[Any]]:

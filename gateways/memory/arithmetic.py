@@ -13,6 +13,7 @@ from fractions import Fraction
 from operator import add, mul, sub, truediv
 from typing import Any, Final, TypeAlias
 
+from gateways.sql.texts import float_text
 from mapper.errors import StatementError
 from mapper.types import Float, Integer, Interval, Numeric, StorageType, decimals
 
@@ -67,7 +68,7 @@ def finite(value: float, *operands: float) -> float:
 
 def to_decimal(value: Any) -> Decimal:
     """Return a number as a decimal; a float as the shortest decimal that reads as it."""
-    return value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
+    return value if isinstance(value, Decimal) else Decimal(float_text(value) if isinstance(value, float) else value)
 
 
 def absolute(value: Any) -> Any:

@@ -14,6 +14,7 @@ from anyio.lowlevel import checkpoint
 from typing_extensions import TypeVar
 
 from gateways.memory.events import Clock
+from gateways.memory.fetching import fetched
 from gateways.memory.session import Session, translated
 from gateways.memory.sharing import Shared
 from mapper.errors import QueryError
@@ -23,6 +24,7 @@ from mapper.operations import Operation
 __all__ = ["CHUNK", "MemoryBatches"]
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 CHUNK: Final = 500
 """Rows of a batch."""
@@ -59,6 +61,7 @@ class MemoryBatches(Generic[T]):
         self._release = release
         self._clock = clock
         self._chunk = chunk
+        self._session: Session | None = None
         self._rows: Iterator[tuple[Any, ...]] = iter(())
         self._close: Callable[[], object] | None = None
         self._ahead: list[tuple[Any, ...]] = []
@@ -70,6 +73,7 @@ class MemoryBatches(Generic[T]):
 
     def begin(self, session: Session) -> None:
         """Take a snapshot and read the first batch, which the first `next` hands out."""
+        self._session = session
         try:
             with translated(self._operation):
                 self._rows, self._close = session.opened(self._operation)
@@ -93,6 +97,19 @@ class MemoryBatches(Generic[T]):
                 self._running = False
             batch = self._read() if self.open else None
         return batch or None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds what it reads still; see `mapper.gateway.Batches`."""
+        return self.open
+
+    async def fetch(self, operation: Operation, decode: Decode[S]) -> list[S]:
+        """Run another read between two batches, which sees what is committed by now."""
+        session = self._session
+        if session is None or not self.open:
+            raise QueryError("the stream holds no snapshot any more", hint="read on the gateway")
+        await checkpoint()
+        return fetched(self._shared, session, operation, decode)
 
     async def aclose(self) -> None:
         """Give back what is held. Closing twice, or after the end, is a no-op."""

@@ -16,6 +16,7 @@ import msgspec
 
 from gateways.memory.arithmetic import checked, to_decimal
 from gateways.memory.codecs import JSON_NULL
+from gateways.sql.texts import float_text
 from mapper.errors import StatementError
 from mapper.types import (
     Boolean,
@@ -112,7 +113,9 @@ def text_of(value: Any) -> str:
             return value.isoformat()
         case timedelta():
             return str(value // timedelta(microseconds=1))
-        case int() | float() | UUID():
+        case float():
+            return float_text(value)
+        case int() | UUID():
             return str(value)
         case list() | dict():
             return msgspec.json.encode(value).decode()

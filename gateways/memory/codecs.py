@@ -13,16 +13,30 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from mapper.errors import Unsupported
 from mapper.types import (
+    Boolean,
+    Bytes,
+    Char,
     Codec,
+    Date,
     Decoder,
     Encoder,
     Enumeration,
     Float,
+    Integer,
+    Interval,
     Json,
     List,
     Misfit,
+    Numeric,
     StorageType,
+    Text,
+    Time,
+    Timestamp,
+    TimestampTz,
+    Uuid,
+    Varchar,
     document_decoder,
     document_encoder,
 )
@@ -82,8 +96,28 @@ def _encoder(type_: StorageType[Any]) -> Encoder:
         case Codec():
             encode = _encoder(type_.storage)
             return lambda value: type_.converted(value, encode)
-        case _:
+        case _ if isinstance(type_, _KEPT):
             return type_.check
+        case _:
+            raise Unsupported("storage_type", "memory", f"the memory gateway does not store {type_!r}")
+
+
+_KEPT: Final = (
+    Boolean,
+    Bytes,
+    Char,
+    Date,
+    Integer,
+    Interval,
+    Numeric,
+    Text,
+    Time,
+    Timestamp,
+    TimestampTz,
+    Uuid,
+    Varchar,
+)
+"""Types whose values are kept as `check` returns them."""
 
 
 def _float_encoder(type_: Float) -> Encoder:

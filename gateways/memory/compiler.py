@@ -14,6 +14,7 @@ from gateways.memory.layouts import layout_of
 from gateways.memory.reads import Reader, ReadPlan, evaluating, plan_of, read_by_key, scanning
 from gateways.memory.writes import ChangePlan, InsertPlan, RowsPlan, change_of, conflict_plan
 from gateways.memory.writing import Change, ConflictPlan
+from gateways.sql.keeping import require_kept
 from gateways.sql.plans import LIMIT, Plans
 from mapper.errors import Unsupported
 from mapper.operations import (
@@ -22,6 +23,7 @@ from mapper.operations import (
     Evaluate,
     GetByKey,
     Operation,
+    RawSql,
     Scan,
     UpdateByKey,
     Upsert,
@@ -70,6 +72,7 @@ class MemoryCompiler:
             Delete: lambda statement: self._change_plan(statement).delete(statement),
             UpdateRows: lambda statement: self._rows_plan(statement).update(statement),
             DeleteRows: lambda statement: self._rows_plan(statement).delete(statement),
+            RawSql: _refuse_sql,
         }
 
     def compile(self, statement: Statement) -> Operation:
@@ -168,7 +171,9 @@ class MemoryCompiler:
 
     def _read_plan(self, statement: Readable) -> ReadPlan:
         size = len(statement.parameters)
-        plan = plan_of(statement.assemble(), size, self.codecs)
+        select = statement.assemble()
+        require_kept(select.reads, self.codecs)
+        plan = plan_of(select, size, self.codecs)
         if plan.reader is not None:
             self._keep(plan.parts, size, plan.reader)
         return plan
@@ -203,6 +208,10 @@ class MemoryCompiler:
         plan: RowsPlan = self._plans.get(key, lambda: RowsPlan(statement, width, self.codecs))
         self._keep(plan.parts, plan.size, plan.change)
         return plan
+
+
+def _refuse_sql(statement: RawSql) -> Operation:
+    raise Unsupported("sql", "memory", "a raw statement needs 'sql', which the memory gateway lacks")
 
 
 def _scan_parts(operation: Scan) -> Key:

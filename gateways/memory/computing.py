@@ -13,14 +13,33 @@ from typing_extensions import TypeVar
 
 from gateways.memory.binding import Binding, place_of
 from gateways.sql.pieces import Place
-from mapper.errors import QueryError
+from gateways.sql.shapes import require_equal
 from mapper.expressions import Expr, Slot
 from mapper.types import Codecs, Encoder, StorageType
 
-__all__ = ["Compilation", "Compute", "Path", "Row", "Run", "Subplan", "Values", "View", "constant", "getter"]
+__all__ = [
+    "Compilation",
+    "Compute",
+    "MissingRow",
+    "Path",
+    "Row",
+    "Run",
+    "Subplan",
+    "Values",
+    "View",
+    "constant",
+    "getter",
+]
 
 Row: TypeAlias = Any
 """A row as an expression meets it: a tuple of values, or tuples of such tuples; a `Path` leads to a value."""
+
+
+class MissingRow(tuple[None, ...]):
+    """The row of NULLs that stands in the place of one that an outer join does not have."""
+
+    __slots__ = ()
+
 
 Values: TypeAlias = Sequence[Any]
 """The encoded parameters, then what was prepared from them, then the `Run`."""
@@ -192,13 +211,7 @@ class Compilation:
         encoded = list(parameters)
         for index, binding in self._bindings.items():
             encoded[index] = binding.encoded(encoded[index])
-        for first, second in self._equal:
-            if parameters[first] != parameters[second]:
-                raise QueryError(
-                    f"one expression is used with {parameters[first]!r} and with {parameters[second]!r}, "
-                    "and rows are grouped or ordered by it",
-                    hint="use the same values in group_by, order_by and select",
-                )
+        require_equal(parameters, self._equal)
         return tuple(encoded)
 
     def values(self, encoded: Sequence[Any], run: Run) -> Values:

@@ -13,14 +13,15 @@ from typing_extensions import TypeVar
 
 from gateways.memory.batches import CHUNK, MemoryBatches
 from gateways.memory.events import Clock
-from gateways.memory.session import Session, translated
+from gateways.memory.fetching import fetched
+from gateways.memory.session import Session
 from gateways.memory.sharing import Shared
 from gateways.memory.store import Store
 from mapper.errors import TransactionClosed
 from mapper.gateway import Batches, Connection, Decode, Program
 from mapper.operations import Operation, Result
 
-__all__ = ["Hold", "MemoryConnection", "executed", "fetched"]
+__all__ = ["Hold", "MemoryConnection", "executed"]
 
 T = TypeVar("T")
 
@@ -172,27 +173,6 @@ def executed(shared: Shared, session: Session, operation: Operation, clock: Cloc
         raise
     _tell(shared, operation, clock, None)
     return result
-
-
-def fetched(shared: Shared, session: Session, operation: Operation, decode: Decode[T]) -> list[T]:
-    """Run a read, make objects of its rows, and tell who listens."""
-    clock = shared.listeners.clock()
-    if clock is None:
-        with translated(operation):
-            rows = list(session.rows(operation))
-        return decode(rows, ())
-    try:
-        with translated(operation):
-            rows = list(session.rows(operation))
-        clock.rows = len(rows)
-        clock.queried()
-        objects = decode(rows, ())
-        clock.decoded()
-    except BaseException as error:
-        shared.listeners.tell(clock.event(operation, error))
-        raise
-    shared.listeners.tell(clock.event(operation))
-    return objects
 
 
 def _tell(shared: Shared, operation: Operation, clock: Clock | None, error: BaseException | None) -> None:

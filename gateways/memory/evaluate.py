@@ -20,14 +20,17 @@ from gateways.memory.computing import Compilation, Compute, Row, Subplan, Values
 from gateways.memory.expressions import compile_condition, compile_expression, row_of
 from gateways.memory.grouping import Groups
 from gateways.memory.ordering import Term, compile_terms, ordered, term_of
-from gateways.memory.scope import Scope, shape, slots
+from gateways.memory.scope import Scope, of_select
 from gateways.memory.sources import Produce, compile_sources
 from gateways.memory.windows import Windows
+from gateways.sql.shapes import is_open, not_selected, shape, slots
+from mapper.assembly import walk
 from mapper.errors import QueryError, Unsupported
-from mapper.expressions import Call, Expr, Order
+from mapper.expressions import Attribute, Call, Expr, Order
 from mapper.functions import Aggregate, Window
+from mapper.grouping import Grouping
 from mapper.relation import info
-from mapper.statements import Cte, Select
+from mapper.statements import Cte, FromSelect, Select
 from mapper.types import Codecs
 
 __all__ = ["SelectPlan", "compilation_of", "compile_select"]
@@ -226,6 +229,8 @@ def _refuse(select: Select) -> None:
             "memory",
             hint="leave for_update() away: a transaction that is not read-only has the store for itself",
         )
+    if any([isinstance(each, Grouping) for each in select.group_by]):
+        raise Unsupported("grouping_sets", "memory", hint="put queries together, one for each grouping: union_all")
     if select.distinct_on:
         raise Unsupported("distinct_on", "memory", hint="number the rows with fn.row_number() and keep the first")
 
@@ -272,21 +277,30 @@ def _projection(
 
 def _output_terms(order_by: Sequence[Order[Any]], select: Select, scope: Scope) -> list[Term]:
     """Compile an order of the rows that come out; it can only name what is selected."""
-    terms = []
-    for order in order_by:
-        position = _output(order.expression, select)
-        if position is None:
-            raise QueryError(
-                f"the rows are ordered by {order.expression!r}, which is not selected",
-                hint="after distinct and set operations, order by a selected column",
-            )
-        scope.compilation.require_equal(slots(select.items[position]), slots(order.expression))
-        terms.append(term_of(order, getter((position,))))
-    return terms
+    return [_output_term(each, select, scope) for each in order_by]
+
+
+def _output_term(order: Order[Any], select: Select, scope: Scope) -> Term:
+    expression = order.expression
+    position = _output(expression, select)
+    if position is not None:
+        scope.compilation.require_equal(slots(select.items[position]), slots(expression))
+        return term_of(order, getter((position,)))
+    columns = [each for each in walk(expression) if isinstance(each, Attribute)]
+    if not select.compound or is_open(expression) or any([_output(each, select) is None for each in columns]):
+        raise not_selected(expression)
+    return term_of(order, compile_expression(expression, scope.same_level([of_select(select)], bare=True)))
 
 
 def _output(expression: Expr[Any, Any], select: Select) -> int | None:
     if isinstance(expression, Call) and expression.name.startswith("output:"):
         return int(expression.name.removeprefix("output:"))
+    if is_open(expression):
+        return None
     wanted = shape(expression)
-    return next((place for place, item in enumerate(select.items) if shape(item) == wanted), None)
+    place = next((place for place, item in enumerate(select.items) if shape(item) == wanted), None)
+    if place is not None or not isinstance(select.source, FromSelect):
+        return place
+    # What the subquery gives under that name, where it is handed on.
+    inner = _output(expression, select.source.select)
+    return next((place for place, item in enumerate(select.items) if item.key == f"output:{inner}()"), None)

@@ -10,14 +10,17 @@ from datetime import UTC, datetime
 from operator import contains
 from typing import Any, Final
 
-from gateways.memory import arithmetic, lists, logic, text
+from gateways.memory import arithmetic, functions, lists, logic, text
 from gateways.memory.casts import cast, day_of, plain
-from gateways.memory.computing import Compute, Values, constant, getter
+from gateways.memory.computing import Compute, MissingRow, Values, constant, getter
 from gateways.memory.scope import Scope, not_joined, outer_place
+from gateways.sql import texts
+from gateways.sql.shapes import flat
+from mapper.capabilities import unsupported_function
 from mapper.errors import QueryError, StatementError, Unsupported
 from mapper.expressions import Attribute, Call, Expr, ListParameter, Parameter, RowValue, Slot, Subquery
 from mapper.functions import Aggregate, Window
-from mapper.terms import Excluded, Fragment, Outer
+from mapper.terms import Excluded, Fragment, Outer, Present
 from mapper.types import Json, List
 
 __all__ = ["compile_condition", "compile_expression", "conjuncts", "freezer", "row_of"]
@@ -34,7 +37,7 @@ def compile_expression(expression: Expr[Any, Any], scope: Scope) -> Compute:
     """
     path = scope.place(expression)
     if path is not None:
-        return getter(path)
+        return _mark(getter(path)) if isinstance(expression, Present) else getter(path)
     match expression:
         case Call():
             return _call(expression, scope)
@@ -42,6 +45,8 @@ def compile_expression(expression: Expr[Any, Any], scope: Scope) -> Compute:
             return _slot(expression, scope)
         case Attribute():
             raise not_joined(expression, scope)
+        case Present():
+            return constant(1)
         case Parameter():
             return constant(_encoded(expression, scope))
         case Outer():
@@ -109,6 +114,11 @@ def frozen_value(value: Any) -> Any:
     return value
 
 
+def _mark(source: Compute) -> Compute:
+    """Return the mark of a source's rows: NULL where an outer join has none."""
+    return lambda row, values: None if type(source(row, values)) is MissingRow else 1
+
+
 def _slot(slot: Slot, scope: Scope) -> Compute:
     index = scope.compilation.slot(slot)
     return lambda row, values: values[index]
@@ -148,14 +158,12 @@ def _call(call: Call[Any, Any], scope: Scope) -> Compute:
     special = _SPECIAL.get(call.name)
     if special is not None:
         return special(call, scope)
-    operands = [compile_expression(each, scope) for each in call.operands]
-    build = _BUILDERS.get(call.name)
+    build, function = _BUILDERS.get(call.name), _FUNCTIONS.get(call.name) or functions.parametrised(call)
     if build is not None:
-        return build(*operands)
-    function = _FUNCTIONS.get(call.name)
+        return build(*[compile_expression(each, scope) for each in call.operands])
     if function is None:
-        raise Unsupported(call.name, "memory", f"{call.name!r} is not a function of the memory gateway")
-    return logic.strict(function, operands)
+        raise unsupported_function(call.name, "memory", hint="write it with operators and mapper.fn")
+    return logic.strict(function, [compile_expression(each, scope) for each in call.operands])
 
 
 def _comparison(call: Call[Any, Any], scope: Scope) -> Compute:
@@ -180,7 +188,7 @@ def _all_of(call: Call[Any, Any], scope: Scope) -> Compute:
 
 
 def _any_of(call: Call[Any, Any], scope: Scope) -> Compute:
-    return logic.any_of([compile_expression(each, scope) for each in call.operands])
+    return logic.any_of([compile_expression(each, scope) for each in flat("or", call.operands)])
 
 
 def _listed(call: Call[Any, Any], scope: Scope) -> Compute:
@@ -326,8 +334,8 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "ends_with": str.endswith,
     "contains": contains,
     "list_contains": contains,
-    "lower": str.lower,
-    "upper": str.upper,
+    "lower": texts.lower,
+    "upper": texts.upper,
     "trim": lambda x: x.strip(" "),
     "length": len,
     "replace": text.replaced,
@@ -343,5 +351,6 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "hour": lambda x: _utc(x).hour,
     "minute": lambda x: _utc(x).minute,
     "second": lambda x: _utc(x).second,
+    **functions.FUNCTIONS,
 }
 """Functions of plain values, NULL where one of these is."""

@@ -7,19 +7,34 @@ happens in the caller's task, on asyncio and trio alike; only who must wait for 
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from time import perf_counter
 from typing import Any, ClassVar, Final
 
 from anyio.lowlevel import checkpoint
+from attrs import evolve
 from typing_extensions import TypeVar
 
 from gateways.memory.batches import MemoryBatches
 from gateways.memory.codecs import MEMORY_CODECS
-from gateways.memory.connection import Hold, executed, fetched
+from gateways.memory.connection import Hold, executed
+from gateways.memory.explaining import plan_of
+from gateways.memory.fetching import fetched
 from gateways.memory.session import Session
 from gateways.memory.sharing import Shared
 from mapper.capabilities import Capabilities
 from mapper.errors import QueryError, StatementError
-from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program, StoredColumn
+from mapper.explaining import Plan
+from mapper.gateway import (
+    Batches,
+    Connection,
+    Decode,
+    Executor,
+    Gateway,
+    Listener,
+    PoolStatistics,
+    Program,
+    StoredColumn,
+)
 from mapper.operations import Operation, Result, Transaction
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
@@ -53,6 +68,9 @@ MEMORY_CAPABILITIES: Final = Capabilities(
     recursive_ctes=True,
     lateral=True,
     right_join=True,
+    full_join_conditions=True,
+    correlated_order=True,
+    correlated_grouping=True,
     foreign_keys=True,
     checks=True,
     schemas=True,
@@ -109,6 +127,18 @@ class MemoryGateway(Gateway):
             Unsupported: A check, default or generated column is in SQL that is not understood.
         """
         return self._shared.compiler.compile_schema(change)
+
+    async def explain(self, operation: Operation, *, analyze: bool = False, executor: Executor | None = None) -> Plan:
+        """
+        Return how an operation is run, without costs, of which nothing is known; with `analyze`, how many rows it gives
+        and how long that takes.
+        """
+        plan = plan_of(operation, self.codecs)
+        if not analyze:
+            return plan
+        began = perf_counter()
+        rows = await (executor or self).fetch(operation, _as_they_are)
+        return evolve(plan, actual_rows=float(len(rows)), loops=1.0, seconds=perf_counter() - began)
 
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         """Return the columns of a relation's table, in their order; None where there is no such table."""
@@ -220,6 +250,11 @@ class MemoryGateway(Gateway):
     def _stream_ended(self, batches: MemoryBatches[T]) -> None:
         self._shared.open.discard(batches)
         self._shared.give_place()
+
+
+def _as_they_are(rows: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    del names
+    return list(rows)
 
 
 class _ProgramRun:

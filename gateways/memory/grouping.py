@@ -11,9 +11,10 @@ from typing import Any
 from gateways.memory.aggregates import Summary, compile_aggregate
 from gateways.memory.computing import Path, Row, Values
 from gateways.memory.expressions import compile_expression, freezer, row_of
-from gateways.memory.scope import Scope, has_subquery, identity, shape, slots
-from mapper.errors import QueryError
-from mapper.expressions import Attribute, Expr, Slot
+from gateways.memory.scope import Scope, identity
+from gateways.sql.grouping import dependent, not_grouped
+from gateways.sql.shapes import is_open, shape, slots
+from mapper.expressions import Attribute, Expr
 from mapper.functions import Aggregate
 from mapper.relation import info
 
@@ -34,8 +35,9 @@ class Groups(Scope):
         super().__init__(inner.compilation, inner.sources, parent=inner.parent, commons=inner.commons)
         self._inner = inner
         self._by = by
-        self._shapes = {shape(each): index for index, each in reversed(list(enumerate(by))) if not _is_open(each)}
-        self._dependent = _dependent(inner, by)
+        self._shapes = {shape(each): index for index, each in reversed(list(enumerate(by))) if not is_open(each)}
+        known = [info(each.relation) for each in inner.sources if each.relation is not None]
+        self._dependent = dependent(by, known)
         self._places: dict[object, int] = {}
         self._summaries: list[Summary] = []
         parts = [compile_expression(each, inner) for each in by]
@@ -46,7 +48,7 @@ class Groups(Scope):
         """As in any scope; an aggregate is a column, and so is what the rows are grouped by."""
         if isinstance(expression, Aggregate):
             return (2, self._aggregate(expression))
-        if not _is_open(expression):
+        if not is_open(expression):
             index = self._shapes.get(shape(expression))
             if index is not None:
                 self.compilation.require_equal(slots(self._by[index]), slots(expression))
@@ -55,10 +57,7 @@ class Groups(Scope):
         if path is None:
             return None
         if isinstance(expression, Attribute) and info(expression.relation).token not in self._dependent:
-            raise QueryError(
-                f"column {expression!r} is not one of what the rows are grouped by, so that a group has many values of it",
-                hint="group by it as well, or aggregate it: fn.max(…)",
-            )
+            raise not_grouped(expression)
         return (0, *path)
 
     def column(self, attribute: Attribute[Any, Any]) -> Path | None:
@@ -97,20 +96,3 @@ class Groups(Scope):
             index = self._places[key] = len(self._summaries)
             self._summaries.append(compile_aggregate(aggregate, self._inner))
         return index
-
-
-def _is_open(expression: Expr[Any, Any]) -> bool:
-    """Return whether equal shapes do not tell that two expressions are the same."""
-    return isinstance(expression, Slot) or has_subquery(expression)
-
-
-def _dependent(scope: Scope, by: Sequence[Expr[Any, Any]]) -> frozenset[str]:
-    """Return the relations whose primary key the rows are grouped by: their other columns have one value in a group."""
-    grouped: dict[str, set[str]] = {}
-    for each in by:
-        if isinstance(each, Attribute):
-            grouped.setdefault(info(each.relation).token, set()).add(each.column.attribute)
-    known = [info(each.relation) for each in scope.sources if each.relation is not None]
-    return frozenset(
-        [each.token for each in known if each.primary_key and each.key_columns <= grouped.get(each.token, set())]
-    )

@@ -17,11 +17,12 @@ from gateways.memory.casts import assigned, cast
 from gateways.memory.closed import Closed
 from gateways.memory.computing import Run
 from gateways.memory.conditions import parse_sql
-from gateways.memory.scope import shape
+from gateways.sql.keeping import require_kept
 from gateways.sql.naming import fingerprint, named
-from mapper.columns import Check, ColumnInfo
-from mapper.errors import StatementError
-from mapper.expressions import Expr
+from gateways.sql.shapes import shape
+from mapper.columns import Check, ColumnInfo, Index, IndexTerm
+from mapper.errors import DeclarationError, StatementError, Unsupported
+from mapper.expressions import Attribute, Expr, Order
 from mapper.relation import RelationInfo, info
 from mapper.types import Codecs
 
@@ -41,12 +42,14 @@ class Uniqueness:
         columns: Their attribute names.
         name: The constraint's; None for the primary key.
         where: Rows for which this is not true may be equal; None where it holds for all.
+        terms: Its expressions, where it is not over columns alone; `positions` and `columns` are () then.
     """
 
     positions: tuple[int, ...]
     columns: tuple[str, ...]
     name: str | None
     where: Closed | None = None
+    terms: tuple[Closed, ...] = ()
 
 
 @frozen(eq=False)
@@ -135,6 +138,7 @@ def layout_of(relation: Any, codecs: Codecs) -> Layout:
         Unsupported: A check, default or generated column is in SQL that is not understood.
     """
     described = info(info(relation).original)
+    _require_plain(described, codecs)
     counted = [each.position for each in described.columns if each.autoincrement]
     fills = {each.position: fill for each in described.columns if (fill := _fill(each, described, codecs)) is not None}
     return Layout(
@@ -151,6 +155,24 @@ def layout_of(relation: Any, codecs: Codecs) -> Layout:
         computed=tuple(_computed(described, codecs)),
         counter=counted[0] if counted else None,
     )
+
+
+def _require_plain(described: RelationInfo, codecs: Codecs) -> None:
+    """
+    Refuse what only another gateway has.
+
+    Raises:
+        Unsupported: A column's type, an index, a constraint, or how the relation is kept.
+    """
+    require_kept((described.relation,), codecs)
+    others = [each for each in described.indexes if type(each) is not Index or each.method is not None]
+    for each in (*others, *described.constraints, *[each for each in (described.storage,) if each is not None]):
+        raise Unsupported(
+            type(each).__name__,
+            "memory",
+            f"{described.relation.__name__} has {each!r}, which the memory gateway lacks",
+            hint="declare the relation without it for this gateway",
+        )
 
 
 def adapter_of(layout: Layout, relation: Any) -> Adapter | None:
@@ -187,18 +209,45 @@ def _uniques(described: RelationInfo, codecs: Codecs) -> list[Uniqueness]:
     for each in described.uniques:
         name = each.name or named("uq", described.name, [described.column(one).name for one in each.columns])
         found.append(Uniqueness(_positions(described, each.columns), each.columns, name))
-    for index in described.indexes:
-        if index.unique:
-            name = index.name or named("ix", described.name, [described.column(one).name for one in index.columns])
-            where = None
-            if index.where is not None:
-                where = Closed(
-                    parse_sql(index.where, described, codecs, what="the condition of an index"),
-                    codecs,
-                    described.original,
-                )
-            found.append(Uniqueness(_positions(described, index.columns), index.columns, name, where))
-    return found
+    return [*found, *[_unique_index(each, described, codecs) for each in described.indexes if each.unique]]
+
+
+def _unique_index(index: Index, described: RelationInfo, codecs: Codecs) -> Uniqueness:
+    terms = [] if index.columns else [_term(each, described) for each in index.terms]
+    where = None
+    if index.where is not None:
+        condition = (
+            parse_sql(index.where, described, codecs, what="the condition of an index")
+            if isinstance(index.where, str)
+            else index.where()
+        )
+        where = Closed(condition, codecs, described.original)
+    over = [_shape(each) for each in terms] or [described.column(each).name for each in index.columns]
+    return Uniqueness(
+        _positions(described, index.columns),
+        index.columns,
+        index.name or named("ix", described.name, over),
+        where,
+        tuple([Closed(each, codecs, described.original) for each in terms]),
+    )
+
+
+def _term(term: IndexTerm, described: RelationInfo) -> Expr[Any, Any]:
+    made = described.attributes[term] if isinstance(term, str) else term()
+    expression = made.expression if isinstance(made, Order) else made
+    if not isinstance(expression, Expr):
+        raise DeclarationError(
+            f"an index of {described.relation.__name__} is over {made!r}, expected an expression",
+            hint="write Index(lambda: fn.lower(Posts.title))",
+        )
+    return expression
+
+
+def _shape(expression: Expr[Any, Any]) -> str:
+    """Return what names an expression: its column, or a hash."""
+    if isinstance(expression, Attribute):
+        return expression.column.name
+    return fingerprint(re.sub(r"#\d+", "", shape(expression)))
 
 
 def _positions(described: RelationInfo, names: Sequence[str]) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ from gateways.memory.computing import Compilation, Run, View
 from gateways.memory.evaluate import compilation_of, compile_select
 from gateways.memory.expressions import compile_condition, compile_expression, conjuncts
 from gateways.memory.ordering import compile_terms, ordered
-from gateways.memory.scope import Scope, has_subquery, of_relation
+from gateways.memory.scope import Scope, of_relation
+from gateways.sql.shapes import has_subquery
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
 from mapper.expressions import BOOLEAN, Attribute, Call, Expr, Order, Slot

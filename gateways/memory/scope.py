@@ -5,31 +5,28 @@ Sources of a select go in, in order; for a column, the path that leads to it in 
 the sources (groups, windows) have scopes of their own, whose rows contain those before.
 """
 
-import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from attrs import field, frozen
 
 from gateways.memory.computing import Compilation, Path
+from gateways.sql.shapes import has_subquery
+from mapper import advice
 from mapper.errors import NotJoined, QueryError
-from mapper.expressions import Attribute, Call, Expr, Subquery
-from mapper.relation import info
+from mapper.expressions import Attribute, Call, Expr
+from mapper.relation import RelationInfo, described_name, info
 from mapper.statements import Select
-from mapper.terms import Excluded
+from mapper.terms import Excluded, Present
 
 __all__ = [
     "Scope",
     "SourceColumns",
-    "described",
-    "has_subquery",
     "identity",
     "not_joined",
     "of_relation",
     "of_select",
     "outer_place",
-    "shape",
-    "slots",
 ]
 
 
@@ -99,12 +96,18 @@ class Scope:
         self.incoming = incoming
 
     def place(self, expression: Expr[Any, Any]) -> Path | None:
-        """Return the path to a value that the row has already, or None where it must be computed."""
+        """
+        Return the path to a value that the row has already, or None where it must be computed. That of a mark leads to
+        the row which it is of.
+        """
         match expression:
             case Attribute():
                 return self.column(expression)
             case Call() if expression.name.startswith("output:"):
                 return self._path(0, int(expression.name.removeprefix("output:")))
+            case Present() if not self.bare:
+                tokens = [each.token for each in self.sources]
+                return (tokens.index(expression.token),)
             case Excluded() if self.incoming is not None:
                 return (self.incoming, expression.attribute.column.position)
             case _:
@@ -140,7 +143,7 @@ def outer_place(scope: Scope, attribute: Attribute[Any, Any]) -> tuple[int, Path
     """
     enclosing = scope.parent
     if enclosing is None:
-        column = f"{described(attribute.relation)}.{attribute.column.attribute}"
+        column = f"{described_name(info(attribute.relation))}.{attribute.column.attribute}"
         raise QueryError(
             f"outer({column}) stands outside of a subquery",
             hint="leave outer(...) away, or use the query in exists(...), scalar(...) or in_(...)",
@@ -155,26 +158,11 @@ def outer_place(scope: Scope, attribute: Attribute[Any, Any]) -> tuple[int, Path
 
 def not_joined(attribute: Attribute[Any, Any], scope: Scope) -> NotJoined:
     """Return the error of a column whose relation is not a source."""
-    name, column = described(attribute.relation), f"{described(attribute.relation)}.{attribute.column.attribute}"
-    known = [described(each.relation) for each in scope.sources if each.relation is not None]
-    message = f"column {column} is not among the sources: the query reads from {', '.join(known) or 'no relation'}"
-    if scope.parent is not None and scope.parent.place(attribute) is not None:
-        hint = f"it is a column of the enclosing query: write outer({column})"
-    else:
-        hint = f"join it: .join({name}, on=…)" if known else f"say what is read: .from_({name})"
-    return NotJoined(message, relation=info(attribute.relation).original, hint=hint)
+    return advice.not_joined(attribute, _read(scope), enclosing=() if scope.parent is None else _read(scope.parent))
 
 
-def described(relation: Any) -> str:
-    """Return a relation, or an alias of one, as the user wrote it."""
-    of = info(relation)
-    name: str = of.original.__name__
-    return name if of.alias is None else f"{name}.named({of.alias!r})"
-
-
-def shape(expression: Expr[Any, Any]) -> str:
-    """Return an expression's key without the numbers of its parameters: equal for the same text with other values."""
-    return _NUMBERS.sub("$", expression.key).replace("?", "")
+def _read(scope: Scope) -> list[RelationInfo]:
+    return [info(each.relation) for each in scope.sources if each.relation is not None]
 
 
 def identity(expression: Expr[Any, Any]) -> object:
@@ -183,16 +171,3 @@ def identity(expression: Expr[Any, Any]) -> object:
     parameters.
     """
     return expression if has_subquery(expression) else expression.key
-
-
-def has_subquery(expression: Expr[Any, Any]) -> bool:
-    """Return whether a subquery is anywhere in an expression."""
-    return isinstance(expression, Subquery) or any([has_subquery(each) for each in expression.children])
-
-
-def slots(expression: Expr[Any, Any]) -> list[int]:
-    """Return the numbers of an expression's parameters, in order."""
-    return [int(each) for each in re.findall(r"\$(\d+)", expression.key)]
-
-
-_NUMBERS: Final = re.compile(r"\$\d+")

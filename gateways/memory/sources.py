@@ -12,12 +12,12 @@ from typing import Any, Protocol, TypeAlias, assert_never
 from attrs import frozen
 
 from gateways.memory.access import compile_access, indexed_positions
-from gateways.memory.computing import Compute, Row, Subplan, Values
+from gateways.memory.computing import Compute, MissingRow, Row, Subplan, Values
 from gateways.memory.expressions import compile_condition, compile_expression, conjuncts, freezer, row_of
-from gateways.memory.scope import Scope, SourceColumns, described, of_relation, of_select
+from gateways.memory.scope import Scope, SourceColumns, of_relation, of_select
 from mapper.errors import QueryError, Unsupported
 from mapper.expressions import Attribute, Call, Expr, Parameter, RowValue, Slot
-from mapper.relation import info
+from mapper.relation import described_name, info
 from mapper.statements import FromRaw, FromRelation, FromSelect, FromValues, Join, Select, Source
 from mapper.terms import Outer
 
@@ -89,10 +89,9 @@ def _columns(source: Source) -> SourceColumns:
         case FromRelation():
             return of_relation(source.relation)
         case FromSelect():
-            return of_select(source.select)
+            return of_select(source.select) if source.relation is None else of_relation(source.relation)
         case FromValues():
-            width = len(source.rows[0]) if source.rows else 0
-            return SourceColumns(None, width) if source.relation is None else of_relation(source.relation)
+            return of_relation(source.relation)
         case FromRaw():
             raise _raw()
         case _:
@@ -105,7 +104,7 @@ def _require_distinct(columns: Sequence[SourceColumns]) -> None:
         if each.token in seen:
             name = info(each.relation).original.__name__
             raise QueryError(
-                f"{described(each.relation)} is read twice by one select",
+                f"{described_name(info(each.relation))} is read twice by one select",
                 hint=f"give one of them a name: {name}.named('other')",
             )
         if each.token is not None:
@@ -144,9 +143,9 @@ def _common(relation: Any, scope: Scope) -> Produce:
 
 
 def _written(source: FromValues, scope: Scope) -> Produce:
-    alone = scope.same_level([], bare=True)
-    rows = [row_of([compile_expression(each, alone) for each in row]) for row in source.rows]
-    return lambda values: [row((), values) for row in rows]
+    assert isinstance(source.rows, Slot)
+    index = scope.compilation.slot(source.rows, [each.type for each in info(source.relation).columns])
+    return lambda values: values[index]
 
 
 def _filtered(produce: Produce, keep: Compute | None) -> Produce:
@@ -218,7 +217,7 @@ class _Step:
     def compile(self, before: Produce) -> Produce:
         """Return the rows of the sources before together with those of this one."""
         kind, source = self.join.kind, self.join.source
-        null = (None,) * self.scope.sources[self.index].width
+        null = MissingRow((None,) * self.scope.sources[self.index].width)
         on = [] if self.join.on is None else conjuncts((self.join.on,))
         if isinstance(source, FromSelect) and source.lateral:
             matcher, rest = self._lateral(source), on
@@ -226,7 +225,7 @@ class _Step:
             matcher, rest = self._matcher(source, on)
         keep = compile_condition(tuple(rest), self.scope)
         if kind in {"right", "full"}:
-            nulls = tuple([(None,) * each.width for each in self.scope.sources[: self.index]])
+            nulls = tuple([MissingRow((None,) * each.width) for each in self.scope.sources[: self.index]])
             return _outer_join(before, matcher, keep, null if kind == "full" else None, nulls)
         return _join(before, matcher, keep, null if kind == "left" else None)
 

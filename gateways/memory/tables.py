@@ -82,17 +82,19 @@ class Unique:
         partial: Rows that do not fulfil the constraint's condition are not in it either.
     """
 
-    __slots__ = ("_where", "entries", "partial", "positions")
+    __slots__ = ("_terms", "_where", "entries", "partial", "positions")
 
     def __init__(self, constraint: Uniqueness) -> None:
         self.positions = constraint.positions
         self._where = constraint.where
+        self._terms = constraint.terms
         self.partial = constraint.where is not None
         self.entries: dict[Any, int] = {}
 
     def key(self, row: Row) -> Any:
         """Return a row's key; None where it has none."""
-        key = tuple([row[each] for each in self.positions])
+        values = [each.value(row) for each in self._terms] if self._terms else [row[each] for each in self.positions]
+        key = tuple(values)
         if None in key or (self._where is not None and self._where.value(row) is not True):
             return None
         return hashed(key)

@@ -7,7 +7,7 @@ Functions of plain values; NULL does not reach them.
 import re
 from functools import lru_cache
 
-from mapper.errors import StatementError
+from gateways.sql.texts import lower
 
 __all__ = ["like", "like_ignoring_case", "replaced", "substring"]
 
@@ -21,18 +21,17 @@ def like(text: str, pattern: str) -> bool:
 
     A pattern that ends in a lone backslash matches nothing.
     """
-    compiled = _compiled(pattern, False)
+    compiled = _compiled(pattern)
     return compiled is not None and compiled.fullmatch(text) is not None
 
 
 def like_ignoring_case(text: str, pattern: str) -> bool:
-    """As `like`, with letters equal to themselves in another case."""
-    compiled = _compiled(pattern, True)
-    return compiled is not None and compiled.fullmatch(text) is not None
+    """As `like`, of both in lower case."""
+    return like(lower(text), lower(pattern))
 
 
 @lru_cache(PATTERNS)
-def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str] | None:
+def _compiled(pattern: str) -> re.Pattern[str] | None:
     """
     Translate a pattern. Of each part between two `%` the leftmost place is taken for good, so there is no backtracking.
     """
@@ -49,7 +48,7 @@ def _compiled(pattern: str, ignore_case: bool) -> re.Pattern[str] | None:
     first, *middle = parts
     last = f".*{middle.pop()}" if middle else ""
     between = "".join([f"(?>.*?{each})" for each in middle if each])
-    return re.compile(f"{first}{between}{last}", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+    return re.compile(f"{first}{between}{last}", re.DOTALL)
 
 
 def replaced(text: str, old: str, new: str) -> str:
@@ -59,14 +58,8 @@ def replaced(text: str, old: str, new: str) -> str:
 
 def substring(text: str, start: int, size: int | None = None) -> str:
     """
-    Return `size` characters from position `start`, which counts from 1 and may lie before the text.
-
-    Raises:
-        StatementError: `size` is negative.
+    Return `size` characters from position `start`, which counts from 1 and may lie before the text; none where `size`
+    is negative.
     """
     first = max(start - 1, 0)
-    if size is None:
-        return text[first:]
-    if size < 0:
-        raise StatementError(f"substring of {size} characters, expected a number that is not negative")
-    return text[first : max(start - 1 + size, 0)]
+    return text[first:] if size is None else text[first : max(start - 1 + size, first)]

@@ -26,8 +26,9 @@ def is_null(table: Table, position: int) -> NotNullViolation:
 
 def taken(table: Table, constraint: Uniqueness, row: Row) -> UniqueViolation:
     """Return the error of a key that another row has."""
+    what = f"the same in {constraint.name!r}" if constraint.terms else _shown(table, constraint.positions, row)
     return UniqueViolation(
-        f"{_name(table)} has a row with {_shown(table, constraint.positions, row)} already",
+        f"{_name(table)} has a row with {what} already",
         relation=table.layout.relation,
         columns=constraint.columns,
         constraint=constraint.name,

@@ -147,9 +147,9 @@ def _end_of_frame(function: Aggregate[Any, Any], frame: Frame | None, scope: Sco
 
 
 def _aggregate(function: Aggregate[Any, Any], frame: Frame | None, scope: Scope) -> Ranked:
+    reduce = reducer(function)
     keep = compile_expression(function.filter, scope) if function.filter is not None else None
     item = compile_expression(function.operands[0], scope) if function.operands else None
-    reduce = reducer(function)
 
     def counted(row: Row, values: Values) -> Any:
         """The row's value, or None where it does not count."""

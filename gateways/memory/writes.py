@@ -290,7 +290,7 @@ def _refuse_generated(columns: Sequence[ColumnInfo], relation: Any) -> None:
 def _require_unique(described: RelationInfo, columns: Sequence[ColumnInfo]) -> None:
     wanted = {each.attribute for each in columns}
     known = [described.key_columns, *[set(each.columns) for each in described.uniques]]
-    known.extend([set(each.columns) for each in described.indexes if each.unique])
+    known.extend([set(each.columns) for each in described.indexes if each.unique and each.columns])
     if wanted and wanted not in known:
         raise QueryError(
             f"{described.original.__name__} has no key or unique constraint over {', '.join(sorted(wanted))}",

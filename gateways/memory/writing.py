@@ -124,15 +124,24 @@ class Writer:
             self._work.delete(table, numbers)
             self._work.finish()
             return Result(rows, count=len(numbers))
-        numbers, rows = [], []
-        for key, values in self._keyed(operation.keys, operation.rows, operation.parameters, change):
-            number = self._number(table, operation.relation, key, values, change)
-            if number is not None:
-                rows.extend(_returned(table, [number], operation.returning))
+        return self._delete_named(table, operation, operation.keys, change)
+
+    def _delete_named(
+        self, table: Table, operation: DeleteByKey, keys: Sequence[tuple[Any, ...]], change: Change
+    ) -> Result:
+        """Delete the rows of keys: all of them are found first, since one may go with another that it refers to."""
+        named = list(self._keyed(keys, operation.rows, operation.parameters, change))
+        found = [self._number(table, operation.relation, key, values, change) for key, values in named]
+        rows = _returned(table, [each for each in found if each is not None], operation.returning)
+        gone: set[int] = set()
+        for (key, values), number in zip(named, found, strict=True):
+            if number in gone:
+                self._number(table, operation.relation, key, values, change)
+            elif number is not None:
                 self._work.delete(table, [number])
-                numbers.append(number)
+                gone.add(number)
         self._work.finish()
-        return Result(rows, count=len(numbers))
+        return Result(rows, count=len(gone))
 
     # -- inserting -----------------------------------------------------------------------------------------------------
 

@@ -11,11 +11,14 @@ from typing import Any, TypeAlias
 
 from attrs import evolve
 
+from gateways.sql.agreeing import AgreeingSelect
 from gateways.sql.dialect import Dialect
+from gateways.sql.keeping import require_kept
 from gateways.sql.pieces import Bind, Sql, spliced, written
 from gateways.sql.plans import LIMIT, Binder, CompiledSelect, CompiledWrite, Plans, binder
 from gateways.sql.schema import Schemas
 from gateways.sql.select import Selects
+from gateways.sql.sharing import SharingSelect
 from gateways.sql.writes import Compiled, Writes
 from mapper.capabilities import Capabilities
 from mapper.columns import ColumnInfo
@@ -77,6 +80,7 @@ class SqlCompiler:
             UpdateRows: self._update_rows,
             Delete: self._delete,
             DeleteRows: self._delete_rows,
+            RawSql: self._raw,
         }
 
     def compile(self, statement: Statement) -> SqlOperation:
@@ -130,11 +134,21 @@ class SqlCompiler:
     # -- plans
     # -----------------------------------------------------------------------------------------------------------------------------
 
-    def _select(self, statement: Readable) -> CompiledSelect:
+    def _raw(self, operation: RawSql) -> RawSql:
+        """Return a raw statement, which is an operation already, once its placeholders are counted."""
+        self.raw_text(operation)
+        return operation
+
+    def _select(self, statement: Readable) -> CompiledSelect | SharingSelect | AgreeingSelect:
         select = statement.assemble()
         selects = Selects(self.dialect)
-        text, bind = self._finished(selects.whole(select))
-        return CompiledSelect(text, bind, select.columns, frozenset(selects.reads))
+        piece = selects.whole(select)
+        require_kept(selects.reads, self._codecs)
+        text, bind = self._finished(piece)
+        compiled = CompiledSelect(text, bind, select.columns, frozenset(selects.reads))
+        shares = self.dialect.numbered and selects.expressions.recognized and len(bind.binds) > 1
+        found = SharingSelect(piece, compiled, self.dialect) if shares else compiled
+        return AgreeingSelect(found, tuple(pairs)) if (pairs := selects.expressions.pairs) else found
 
     def _raw_text(self, operation: RawSql) -> str:
         pieces = split_placeholders(operation.text)
@@ -150,11 +164,15 @@ class SqlCompiler:
         done = written(piece, self.dialect.placeholder)
         return done.text, binder(self.dialect, self._codecs, done.binds)
 
-    def _write(self, compiled: Compiled, returning: Sequence[ColumnInfo] = ()) -> CompiledWrite:
+    def _write(self, relation: Any, compiled: Compiled, returning: Sequence[ColumnInfo] = ()) -> CompiledWrite:
         text, bind = self._finished(compiled.text)
         probe = None if compiled.probe is None else self._finished(compiled.probe)[0]
         outputs = tuple([OutputColumn(each.attribute, each.type, each.nullable) for each in returning])
-        return CompiledWrite(text, bind, None, outputs, compiled.reads, compiled.key_at, probe)
+        return CompiledWrite(relation, text, bind, None, outputs, compiled.reads, compiled.key_at, probe)
+
+    def _writes_to(self, relation: Any) -> Writes:
+        require_kept((relation,), self._codecs)
+        return Writes(self.dialect, relation)
 
     def _plan(self, key: tuple[Any, ...], make: Callable[[], CompiledWrite]) -> CompiledWrite:
         plan: CompiledWrite = self._plans.get(key, make)
@@ -164,31 +182,26 @@ class SqlCompiler:
     # ----------------------------------------------------------------------------------------------------------------------------
 
     def _insert(self, statement: InsertRows) -> SqlOperation:
-        conflict, relation = statement.conflict, info(statement.relation).original
-        key = (
-            InsertRows,
-            relation,
-            statement.columns,
-            statement.returning,
-            None if conflict is None else (conflict.columns, conflict.key),
-        )
-        plan = self._plan(key, partial(self._insert_plan, statement))
+        conflict, columns, returning = statement.conflict, statement.columns, statement.returning
+        shape = None if conflict is None else (conflict.columns, conflict.key)
+        key = (InsertRows, statement.relation, columns, returning, shape)
+        plan = self._plans.young.get(key)
+        if plan is None:
+            plan = self._plan(key, partial(self._insert_plan, statement))
         rows = plan.binder.bind_rows(statement.rows)
-        writes = frozenset((relation,))
         if conflict is None:
-            return Insert(relation, statement.columns, rows, statement.returning, plan.sql, plan.reads, writes)
+            return Insert(plan.relation, columns, rows, returning, plan.sql, plan.reads, plan.writes)
         more = () if plan.more is None else plan.more.bind(conflict.parameters)
-        return Upsert(
-            relation, statement.columns, rows, conflict, statement.returning, plan.sql, more, plan.reads, writes
-        )
+        return Upsert(plan.relation, columns, rows, conflict, returning, plan.sql, more, plan.reads, plan.writes)
 
     def _insert_plan(self, statement: InsertRows) -> CompiledWrite:
-        compiled = Writes(self.dialect, statement.relation).insert(
+        compiled = self._writes_to(statement.relation).insert(
             statement.columns, statement.returning, statement.conflict
         )
         done = written(compiled.text, self.dialect.placeholder)
         width = len(statement.columns)
         return CompiledWrite(
+            info(statement.relation).original,
             done.text,
             binder(self.dialect, self._codecs, done.binds[:width]),
             binder(self.dialect, self._codecs, done.binds[width:]),
@@ -199,43 +212,44 @@ class SqlCompiler:
         relation = info(statement.relation).original
         plan = self._plan(
             (Update, relation, statement.key, statement.returning),
-            lambda: self._write(Writes(self.dialect, relation).update(statement), statement.returning),
+            lambda: self._write(relation, self._writes_to(relation).update(statement), statement.returning),
         )
         parameters = plan.binder.bind(statement.parameters)
-        return UpdateSql(plan.sql, parameters, relation, False, plan.returning, plan.reads, frozenset((relation,)))
+        return UpdateSql(plan.sql, parameters, relation, False, plan.returning, plan.reads, plan.writes)
 
     def _update_rows(self, statement: UpdateRows) -> UpdateSql:
+        rows = statement.rows
+        key = (UpdateRows, statement.relation, statement.key, statement.version, len(rows[0]) if rows else 0)
+        plan = self._plans.young.get(key)
+        if plan is None:
+            plan = self._plan(key, partial(self._update_rows_plan, statement))
+        parameters = plan.binder.bind_rows(rows)
+        return UpdateSql(
+            plan.sql, parameters, plan.relation, True, (), plan.reads, plan.writes, plan.key_at, plan.probe
+        )
+
+    def _update_rows_plan(self, statement: UpdateRows) -> CompiledWrite:
         described = info(statement.relation)
         relation = described.original
         behind = len(described.primary_key) + (statement.version is not None)
         width = len(statement.rows[0]) - behind if statement.rows else 0
-        plan = self._plan(
-            (UpdateRows, relation, statement.key, statement.version, width),
-            lambda: self._write(
-                Writes(self.dialect, relation).update_rows(statement.assignments, width, statement.version)
-            ),
-        )
-        parameters = plan.binder.bind_rows(statement.rows)
-        return UpdateSql(
-            plan.sql, parameters, relation, True, (), plan.reads, frozenset((relation,)), plan.key_at, plan.probe
-        )
+        writes = self._writes_to(relation)
+        return self._write(relation, writes.update_rows(statement.assignments, width, statement.version))
 
     def _delete(self, statement: Delete) -> DeleteSql:
         relation = info(statement.relation).original
         plan = self._plan(
             (Delete, relation, statement.key, statement.returning),
-            lambda: self._write(Writes(self.dialect, relation).delete(statement), statement.returning),
+            lambda: self._write(relation, self._writes_to(relation).delete(statement), statement.returning),
         )
         parameters = plan.binder.bind(statement.parameters)
-        return DeleteSql(plan.sql, parameters, relation, False, plan.returning, plan.reads, frozenset((relation,)))
+        return DeleteSql(plan.sql, parameters, relation, False, plan.returning, plan.reads, plan.writes)
 
     def _delete_rows(self, statement: DeleteRows) -> DeleteSql:
         relation = info(statement.relation).original
         plan = self._plan(
             (DeleteRows, relation, statement.version),
-            lambda: self._write(Writes(self.dialect, relation).delete_rows(statement.version)),
+            lambda: self._write(relation, self._writes_to(relation).delete_rows(statement.version)),
         )
         parameters = plan.binder.bind_rows(statement.rows)
-        return DeleteSql(
-            plan.sql, parameters, relation, True, (), plan.reads, frozenset((relation,)), plan.key_at, plan.probe
-        )
+        return DeleteSql(plan.sql, parameters, relation, True, (), plan.reads, plan.writes, plan.key_at, plan.probe)

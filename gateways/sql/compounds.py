@@ -7,12 +7,13 @@ database takes: what needs them becomes a subquery.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from gateways.sql.dialect import Dialect
 from gateways.sql.expressions import Expressions, Subselect
 from gateways.sql.pieces import NOTHING, Sql, joined, sql
 from gateways.sql.scopes import Around, Scope, selected
+from gateways.sql.shapes import is_open, not_selected
 from mapper.assembly import walk
 from mapper.errors import QueryError
 from mapper.expressions import Attribute, Order
@@ -37,7 +38,7 @@ class Compounds:
 
     def render(self, select: Select, around: Around, named: bool) -> tuple[Sql, Sql]:
         """Return the SQL of a select's rows, set operations done, and that of their order."""
-        positions = [selected(select, each.expression) for each in select.order_by]
+        positions = [selected(select, each.expression, self._expressions.pairs) for each in select.order_by]
         computed = any(each is None for each in positions)
         emulated = any(operator not in self.dialect.compounds for operator, _ in select.compound)
         body = self._combined(select, around, named or computed or emulated)
@@ -76,7 +77,9 @@ class Compounds:
         return body
 
     def _operand(self, select: Select, around: Around) -> Sql:
-        if select.compound or select.order_by or select.limit is not None or select.offset is not None or select.ctes:
+        whole = (select.compound, select.order_by, select.limit is not None, select.offset is not None, select.ctes)
+        shielded = not self.dialect.right_joins_in_parts and any(each.kind in _RIGHT for each in select.joins)
+        if any(whole) or shielded:
             return self._subquery(self._whole(select, around, False), "part")
         return self._core(select, around, False)
 
@@ -98,6 +101,9 @@ class Compounds:
         return sql(f"SELECT {columns} FROM (", numbered, rights, f") AS {self.dialect.name_of('matched')}")
 
 
+_RIGHT: Final = frozenset({"right", "full"})
+
+
 def may_be_null(select: Select, position: int) -> bool:
     """Whether a column of a select, set operations done, can be NULL."""
     here = select.columns[position].nullable
@@ -113,10 +119,9 @@ def _check_widths(left: Select, right: Select) -> None:
 
 
 def _over_selected(select: Select, term: Order[Any]) -> Order[Any]:
+    if is_open(term.expression):
+        raise not_selected(term.expression)
     for each in walk(term.expression):
-        if isinstance(each, Attribute) and selected(select, each) is None:
-            raise QueryError(
-                f"after a set operation {each!r} cannot be in the order: it is not selected",
-                hint="order by columns that are selected",
-            )
+        if isinstance(each, Attribute) and selected(select, each, []) is None:
+            raise not_selected(each)
     return term

@@ -5,22 +5,27 @@ A numbered expression and the scope that it stands in go in; a piece of SQL with
 What a database says differently is in its dialect's tables; here is only what holds for all of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from gateways.sql.dialect import AggregateText, Dialect, stored
+from gateways.sql.grouping import gives_one_row, require_computed, require_own
 from gateways.sql.pieces import NOTHING, Bind, Place, Rank, Sql, enclosed, joined, spliced, sql, within
 from gateways.sql.scopes import Around, Scope, place_of
+from gateways.sql.shapes import Pairs, flat
 from gateways.sql.templates import Template
 from mapper.assembly import walk
+from mapper.capabilities import unsupported_function
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError, Unsupported
 from mapper.expressions import Attribute, Call, Expr, Order, RowValue, Slot, Subquery
 from mapper.functions import Aggregate, Frame, Window
+from mapper.grouping import Grouping
+from mapper.paths import steps_of
 from mapper.placeholders import split_placeholders
 from mapper.statements import Select
-from mapper.terms import Excluded, Fragment, Outer
-from mapper.types import StorageType
+from mapper.terms import Excluded, Fragment, Outer, Present, SetReturning
+from mapper.types import List, StorageType
 
 __all__ = ["Expressions", "Subselect"]
 
@@ -31,11 +36,19 @@ Node: TypeAlias = Expr[Any, Any]
 
 
 class Expressions:
-    """Makes SQL of the expressions of one statement."""
+    """
+    Makes SQL of the expressions of one statement.
+
+    Attributes:
+        recognized: Whether one of them stands where the store must recognise it as another one of the statement.
+        pairs: Numbers of parameters that must be equal, because expressions that they are in were taken for the same.
+    """
 
     def __init__(self, dialect: Dialect, subselect: Subselect) -> None:
         self.dialect = dialect
         self._subselect = subselect
+        self.recognized = False
+        self.pairs: Pairs = []
         self._nodes: Mapping[type[Any], Callable[[Any, Scope], Sql]] = {
             Attribute: self._attribute,
             Outer: self._outer,
@@ -45,6 +58,9 @@ class Expressions:
             RowValue: self._row_value,
             Subquery: self._subquery,
             Fragment: self._fragment,
+            SetReturning: self._call,
+            Grouping: self._grouping,
+            Present: self._present,
             Aggregate: self._aggregate,
             Window: self._window,
         }
@@ -56,6 +72,11 @@ class Expressions:
             "in_query": self._in_query,
             "not_in_query": self._not_in_query,
             "not_in_list": self._not_in_list,
+            "between": self._between,
+            "json_path": self._json_part,
+            "json_as": self._json_value,
+            "list_item": self._list_item,
+            **dict.fromkeys(("list_overlaps", "list_contains_all", "list_append", "list_remove"), self._of_items),
         }
 
     # -- entry points
@@ -63,7 +84,7 @@ class Expressions:
 
     def render(self, node: Node, scope: Scope) -> Sql:
         """Return the SQL of an expression."""
-        make = self._nodes.get(type(node))
+        make = self._nodes.get(type(node)) or self._inherited(type(node))
         if make is None:
             raise QueryError(
                 f"{node!r} cannot be compiled to SQL",
@@ -71,12 +92,18 @@ class Expressions:
             )
         return make(node, scope)
 
+    def _inherited(self, kind: type[Any]) -> Callable[[Any, Scope], Sql] | None:
+        """Return what makes the SQL of a subclass, as gateways have them for operators of their own."""
+        return next((make for each in kind.__mro__ if (make := self._nodes.get(each))), None)
+
     def conditions(self, nodes: Sequence[Node], scope: Scope) -> Sql:
         """Return the SQL of conditions that all hold."""
+        require_values(nodes, "a condition")
+        require_computed(nodes, Window if scope.groups is not None else Aggregate | Window)
         if len(nodes) == 1:
             return self.render(nodes[0], scope)
         return self._template("and", ()).render(
-            len(flat := _flat("and", nodes)), lambda index, _: self.render(flat[index], scope)
+            len(every := flat("and", nodes)), lambda index, _: self.render(every[index], scope)
         )
 
     def order(self, term: Order[Any], scope: Scope, *, text: Sql | None = None, nullable: bool | None = None) -> Sql:
@@ -102,11 +129,13 @@ class Expressions:
         """
         if isinstance(node, Slot):
             return self._bound(node, "value", place, required=not column.nullable)
+        require_values((node,), "an assignment")
         return self._exact(node, scope, column.type)
 
     def output(self, node: Node, scope: Scope) -> Sql:
         """Return the SQL of a value that is read."""
-        return self._exact(node, scope, node.type)
+        piece = self._exact(node, scope, node.type)
+        return self._collated(piece, node.type) if isinstance(node, Slot) else piece
 
     def _exact(self, node: Node, scope: Scope, target: StorageType[Any]) -> Sql:
         template = self.dialect.exact(stored(target), node)
@@ -133,6 +162,14 @@ class Expressions:
             )
         return sql("excluded.", self.dialect.name_of(node.attribute.column.name))
 
+    def _grouping(self, node: Grouping[Any], scope: Scope) -> Sql:
+        return sql(
+            f"{_GROUPINGS[node.name]} (", joined([self.render(each, scope) for each in node.operands], ", "), ")"
+        )
+
+    def _present(self, node: Present[Any], scope: Scope) -> Sql:
+        return sql(scope.present(node.token))
+
     def _slot(self, node: Slot, scope: Scope) -> Sql:
         del scope
         return self._bound(node, "list" if node.many else "value", None)
@@ -144,6 +181,12 @@ class Expressions:
     # -----------------------------------------------------------------------------------------------------------
 
     def _call(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        piece = self._unchecked(node, scope)
+        template = self.dialect.overflow(node)
+        return piece if template is None else template.render(1, lambda _index, _form: piece)
+
+    def _unchecked(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        """Return a call whose value may have overflowed, for arithmetic that passes it on."""
         special = self._calls.get(_head(node))
         return self._collated(self._operator(node, scope) if special is None else special(node, scope), node.type)
 
@@ -153,11 +196,35 @@ class Expressions:
 
     def _operator(self, node: Call[Any, Any], scope: Scope, template: Template | None = None) -> Sql:
         template = template or self._template(node.name, node.operands)
-        operands = _flat(node.name, node.operands) if template.flat else node.operands
+        operands = flat(node.name, node.operands) if template.flat else node.operands
         if template.computed is not None and not all(isinstance(operands[each], Slot) for each in template.formed):
             template = template.computed
         beside = _beside(operands)
-        return template.render(len(operands), lambda index, form: self._operand(operands[index], form, beside, scope))
+        collated = self._uncollated(node.name, operands)
+
+        passes = self.dialect.overflow(node) is not None
+
+        def operand(index: int, form: str | None) -> Sql:
+            part = operands[index]
+            if passes and isinstance(part, Call):
+                return self._unchecked(part, scope)
+            found = self._operand(part, form, beside, scope)
+            return self._collated(found, part.type) if index in collated else found
+
+        return template.render(len(operands), operand)
+
+    def _uncollated(self, name: str, operands: Sequence[Node]) -> Sequence[int]:
+        """
+        Return the position of the first operand of a comparison, where it and the others are parameters, which have no
+        collation of their own.
+        """
+        if (
+            name not in _COMPARING
+            or not isinstance(operands[0], Slot)
+            or self.dialect.collation(operands[0].type) is None
+        ):
+            return ()
+        return (0,) if all(isinstance(each, Slot | Subquery) for each in operands[1:]) else ()
 
     def _operand(self, node: Node, form: str | None, beside: Sequence[Node], scope: Scope) -> Sql:
         if form == "rows":
@@ -186,21 +253,17 @@ class Expressions:
             found = table.get((name, _class(each)))
             if found is not None:
                 return found
-        plain = table.get((name, len(operands))) or table.get(name)
+        plain = table.get((name, len(operands))) or table.get(name) or table.get(name.partition("::")[0])
         if plain is None:
             raise self._unsupported(name)
         return plain
 
     def _unsupported(self, name: str) -> Unsupported:
         gateway = self.dialect.capabilities.gateway
-        return Unsupported(
-            name,
-            gateway,
-            f"{name} is not supported by the {gateway} gateway",
-            hint="write a fragment in the store's language",
-        )
+        return unsupported_function(name, gateway, hint="write a fragment in the store's language")
 
     def _case(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        require_values(node.operands, "case")
         pairs, rest = divmod(len(node.operands), 2)
         value_beside = _beside(node.operands[1::2])
         parts: list[Sql | str] = ["CASE"]
@@ -226,16 +289,48 @@ class Expressions:
         return self._operator(node, scope, template)
 
     def _coalesce(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        require_values(node.operands, "coalesce")
         only = node.operands[0] if len(node.operands) == 1 else None
         return self._operator(node, scope) if only is None else self.render(only, scope)
 
     def _output(self, node: Call[Any, Any], scope: Scope) -> Sql:
         return Sql((scope.output(int(node.name.partition(":")[2])),))
 
+    def _between(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        """What is behind BETWEEN must be in parentheses where it has a collation of its own."""
+        found = self._template(node.name, node.operands)
+        low = node.operands[1]
+        if isinstance(low, Slot | Attribute) or self.dialect.collation(low.type) is None:
+            return self._operator(node, scope)
+        beside = _beside(node.operands)
+        parts = [self._operand(each, None, beside, scope) for each in node.operands]
+        parts[1] = enclosed(parts[1])
+        return found.render(len(parts), lambda index, _form: parts[index])
+
     def _not_in_list(self, node: Call[Any, Any], scope: Scope) -> Sql:
         item = node.operands[0]
         variant = "not_in_list_nullable" if self.nullable(item, scope) else "not_in_list"
         return self._operator(node, scope, self._template(variant, node.operands))
+
+    def _json_part(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        return self.dialect.json.part(within(self.render(node.operands[0], scope), Rank.ATOM), steps_of(node.name))
+
+    def _json_value(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        document = within(self.render(node.operands[0], scope), Rank.ATOM)
+        return self.dialect.json.value(document, steps_of(node.name), stored(node.type))
+
+    def _list_item(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        return self._operator(node, scope, self.dialect.list_item(node.type, int(node.name.partition(":")[2])))
+
+    def _of_items(self, node: Call[Any, Any], scope: Scope) -> Sql:
+        """Return the SQL of an operator over lists, which depends on what their items are."""
+        listed = node.operands[0].type
+        assert isinstance(listed, List)
+        table = self.dialect.operators
+        template = table.get((node.name, type(stored(listed.item)))) or table.get(node.name)
+        if template is None:
+            raise self._unsupported(node.name)
+        return self._operator(node, scope, template)
 
     # -- subqueries
     # ------------------------------------------------------------------------------------------------------------------------
@@ -243,8 +338,22 @@ class Expressions:
     def _subquery(self, node: Subquery[Any, Any], scope: Scope) -> Sql:
         select = node.query
         around = Around(scope, scope.around.commons)
+        if node.kind == "scalar" and self.dialect.several_rows is not None and not gives_one_row(select):
+            return self._only(select, around, node.type)
         text = enclosed(self._subselect(select, around, False))
         return sql(_BEFORE_SUBQUERY[node.kind], self._collated(text, node.type) if node.kind == "scalar" else text)
+
+    def _only(self, select: Select, around: Around, type_: StorageType[Any]) -> Sql:
+        """Return the one value of a select, for a store that would take the first one of several."""
+        inner = sql(
+            f"SELECT {self._c0} FROM (", self._subselect(select, around, True), f") AS {self.dialect.name_of('listed')}"
+        )
+        text = sql(
+            f"(SELECT CASE WHEN count(*) < 2 THEN max({self._c0}) ELSE {self.dialect.several_rows} END FROM (",
+            inner,
+            f" LIMIT 2) AS {self.dialect.name_of('listed')})",
+        )
+        return self._collated(text, type_)
 
     def _in_query(self, node: Call[Any, Any], scope: Scope) -> Sql:
         """
@@ -254,7 +363,8 @@ class Expressions:
         item, query = node.operands
         select = _select_of(query)
         around = Around(scope, scope.around.commons)
-        left = within(self.render(item, scope), Rank.ATOM)
+        given = self.render(item, scope)
+        left = within(self._collated(given, item.type) if isinstance(item, Slot) else given, Rank.ATOM)
         if isinstance(item, RowValue) or not _gives_null(select):
             return sql(left, " IN ", enclosed(self._subselect(select, around, False)), rank=Rank.OPERATOR)
         known = self._listed(select, around, f"SELECT {self._c0}", f"{self._c0} IS NOT NULL")
@@ -280,8 +390,13 @@ class Expressions:
     # -------------------------------------------------------------------------------------------------------
 
     def _row_value(self, node: RowValue[Any, Any], scope: Scope, beside: Sequence[Node] = ()) -> Sql:
-        items = [self._operand(each, None, beside[index : index + 1], scope) for index, each in enumerate(node.items)]
+        items = [self._part(each, beside[index : index + 1], scope) for index, each in enumerate(node.items)]
         return enclosed(joined(items, ", "))
+
+    def _part(self, node: Node, beside: Sequence[Node], scope: Scope) -> Sql:
+        found = self._operand(node, None, beside, scope)
+        alone = isinstance(node, Slot) and all(isinstance(each, Slot) for each in beside)
+        return self._collated(found, node.type) if alone else found
 
     def _fragment(self, node: Fragment[Any, Any], scope: Scope) -> Sql:
         pieces = split_placeholders(node.text)
@@ -295,14 +410,36 @@ class Expressions:
     def _aggregate(self, node: Aggregate[Any, Any], scope: Scope) -> Sql:
         if node.window_only:
             raise QueryError(f"{node.name} is for windows", hint=f"give it one: fn.{node.name}(…).over(order_by=[…])")
-        return self._with_result(self._called(node, scope), node)
+        # What a subquery in it says of the rows around it, it says of rows, not of groups.
+        groups, scope.groups = scope.groups, None
+        require_own(node)
+        called = self._called(node, scope)
+        scope.groups = groups
+        return self._with_result(called, node)
 
     def _called(self, node: Aggregate[Any, Any], scope: Scope) -> Sql:
         text = self._aggregate_text(node)
+        require_values(node.children, text.name)
         arguments = self._arguments(node, scope, text.arguments)
-        distinct = "DISTINCT " if node.distinct else ""
         where = NOTHING if node.filter is None else sql(" FILTER (WHERE ", self.render(node.filter, scope), ")")
-        return sql(f"{text.name}({distinct}", arguments, ")", where)
+        if text.ours:
+            told = "distinct" if node.distinct else ""
+            return sql(f"{text.name}('{told}', ", arguments, *self._told(node, scope), ")", where)
+        distinct = "DISTINCT " if node.distinct else ""
+        terms = [self.order(each, scope) for each in node.order_by]
+        order = sql("ORDER BY ", joined(terms, ", ")) if terms else NOTHING
+        self.recognized = self.recognized or (node.distinct and bool(terms))
+        inside, behind = (sql(" ", order) if terms else NOTHING), NOTHING
+        if text.within_group:
+            inside, behind = NOTHING, sql(" WITHIN GROUP (", order, ")")
+        return sql(f"{text.name}({distinct}", arguments, inside, ")", behind, where)
+
+    def _told(self, node: Aggregate[Any, Any], scope: Scope) -> Iterator[Sql]:
+        """Give the terms of an aggregate's order as arguments."""
+        for term in node.order_by:
+            numbers = " number" if self.dialect.collation(term.expression.type) else ""
+            how = f"{'desc' if term.descending else 'asc'} {'last' if term.nulls_are_last else 'first'}{numbers}"
+            yield sql(f", '{how}', ", self.render(term.expression, scope))
 
     def _arguments(self, node: Aggregate[Any, Any], scope: Scope, template: Template | None) -> Sql:
         if not node.operands:
@@ -326,6 +463,11 @@ class Expressions:
 
     def _window(self, node: Window[Any, Any], scope: Scope) -> Sql:
         self.dialect.capabilities.require("windows", what=f"{node.function.name} over a window")
+        if node.function.order_by or node.function.distinct:
+            raise QueryError(
+                f"{node.function.name} over a window has an order or distinct values of its own",
+                hint="give the window the order: .over(order_by=[…])",
+            )
         clauses = []
         if node.partition_by:
             clauses.append(sql("PARTITION BY ", joined([self.render(each, scope) for each in node.partition_by], ", ")))
@@ -333,29 +475,63 @@ class Expressions:
             clauses.append(sql("ORDER BY ", joined([self.order(each, scope) for each in node.order_by], ", ")))
         if node.frame is not None:
             clauses.append(sql(f"ROWS BETWEEN {_frame(node.frame)}"))
-        called = sql(self._called(node.function, scope), " OVER (", joined(clauses, " "), ")")
+        called = sql(
+            self._called(_without_aggregates_in_filter(node.function), scope), " OVER (", joined(clauses, " "), ")"
+        )
         return self._with_result(called, node.function)
 
 
+def require_values(nodes: Sequence[Node], place: str) -> None:
+    """
+    Refuse functions that give rows where one value is needed.
+
+    Raises:
+        QueryError: One of them is in the nodes.
+    """
+    for node in nodes:
+        for each in walk(node):
+            if isinstance(each, SetReturning):
+                raise QueryError(
+                    f"{each!r} gives rows and stands in {place}, which needs a value",
+                    hint="select it in a common table or a subquery, and use its column",
+                )
+
+
+def _without_aggregates_in_filter(function: Aggregate[Any, Any]) -> Aggregate[Any, Any]:
+    """
+    Return the function of a window over groups with a choice of values in the place of a filter that asks for aggregates,
+    which databases allow in the one and not in the other.
+    """
+    condition = function.filter
+    if condition is None or not any(isinstance(each, Aggregate) for each in walk(condition)):
+        return function
+    item = function.operands[0] if function.operands else condition
+    chosen: Node = Call("case", (condition, item), item.type, nullable=True)
+    return Aggregate(
+        function.name,
+        (chosen, *function.operands[1:]),
+        function.type,
+        nullable=function.nullable,
+        distinct=function.distinct,
+    )
+
+
+_COMPARING: Final = frozenset(
+    {"eq", "ne", "lt", "le", "gt", "ge", "is_distinct", "is_not_distinct", "ne_or_not_null", "between", "nullif"}
+    | {"greatest", "least"}
+    | {"in_list", "in_list_or_null", "not_in_list", "not_in_list_or_null"}
+)
+"""Operators whose first operand decides by which collation they compare, where no other does."""
+
+_PARAMETRISED: Final = ("cast:", "output:", "json_path:", "json_as:", "list_item:")
+"""How the names of calls begin that say more than which function it is."""
+_GROUPINGS: Final = {"rollup": "ROLLUP", "cube": "CUBE", "grouping_sets": "GROUPING SETS"}
 _BEFORE_SUBQUERY: Final = {"scalar": "", "exists": "EXISTS ", "rows": ""}
 _ARGUMENTS: Final = {"count": "*"}
 
 
 def _head(node: Call[Any, Any]) -> str:
-    return node.name.partition(":")[0] if node.name.startswith(("cast:", "output:")) else node.name
-
-
-def _flat(name: str, operands: Sequence[Node]) -> list[Node]:
-    """Return the operands, those that are the same operator replaced by their own."""
-    flat: list[Node] = []
-    waiting = list(reversed(operands))
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Call) and node.name == name:
-            waiting.extend(reversed(node.operands))
-        else:
-            flat.append(node)
-    return flat
+    return node.name.partition(":")[0] if node.name.startswith(_PARAMETRISED) else node.name
 
 
 def _class(node: Node) -> type[Any]:
@@ -369,7 +545,7 @@ def _beside(operands: Sequence[Node]) -> Sequence[Node]:
             return each.items
         if isinstance(each, Attribute | Outer | Excluded):
             return (each,)
-    return ()
+    return next((each.items for each in operands if isinstance(each, RowValue)), ())
 
 
 def _place(node: Node) -> Place | None:

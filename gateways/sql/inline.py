@@ -28,7 +28,9 @@ class Inline:
     """Writes expressions without parameters, their columns by name alone."""
 
     def __init__(self, dialect: Dialect, codecs: Codecs) -> None:
-        self._dialect = evolve(dialect, qualified=False, operators={**dialect.operators, **dialect.inline})
+        # What stands in a schema is for other programs too, which have no functions of ours.
+        operators = {**dialect.operators, **dialect.inline}
+        self._dialect = evolve(dialect, qualified=False, operators=operators, overflow=lambda node: None)
         self._codecs = codecs
         self._expressions = Expressions(self._dialect, _no_subquery)
 

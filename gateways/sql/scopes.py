@@ -6,19 +6,26 @@ of a subquery lies within the one of the select around it.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from gateways.sql.dialect import Dialect
+from gateways.sql.grouping import Groups
 from gateways.sql.pieces import Place
+from gateways.sql.shapes import Pairs, is_open, shape, slots
+from mapper.advice import not_joined
 from mapper.columns import ColumnInfo
 from mapper.errors import NotJoined, QueryError
 from mapper.expressions import Attribute, Expr
-from mapper.relation import RelationInfo, info
+from mapper.relation import RelationInfo, described_name, info
 from mapper.statements import FromSelect, Select
 
-__all__ = ["Around", "Scope", "described", "place_of", "selected"]
+__all__ = ["MARK", "Around", "Scope", "place_of", "selected"]
+
+
+MARK: Final = "is present"
+"""The name of a column that only the rows of a relation have, where nothing else tells that there is one."""
 
 
 @frozen(eq=False)
@@ -64,11 +71,21 @@ class Source:
     optional: bool = False
     collates: bool = True
 
+    def column(self, column: ColumnInfo) -> str:
+        """Return the name of one of its columns."""
+        return column.name if self.select is None else f"c{column.position}"
+
 
 class Scope:
-    """The sources of one select, and where it is."""
+    """
+    The sources of one select, and where it is.
 
-    __slots__ = ("around", "dialect", "excluded", "names", "qualified", "sources")
+    Attributes:
+        groups: What its groups have one value of, from where there are groups instead of rows.
+        marked: Tokens of the relations whose rows have a mark.
+    """
+
+    __slots__ = ("around", "dialect", "excluded", "groups", "marked", "names", "qualified", "sources")
 
     def __init__(self, dialect: Dialect, around: Around, *, qualified: bool, excluded: bool = False) -> None:
         self.dialect = dialect
@@ -77,6 +94,8 @@ class Scope:
         self.excluded = excluded
         self.sources: list[Source] = []
         self.names: set[str] = set()
+        self.groups: Groups | None = None
+        self.marked: frozenset[str] = frozenset()
 
     def add(
         self, wanted: str, relation: RelationInfo | None = None, select: Select | None = None, *, collates: bool = True
@@ -89,7 +108,7 @@ class Scope:
         """
         if relation is not None and self._find(relation) is not None:
             raise QueryError(
-                f"{described(relation)} is read twice by one select",
+                f"{described_name(relation)} is read twice by one select",
                 hint=f"give one of them a name: {relation.original.__name__}.named('other')",
             )
         name = self._free(wanted)
@@ -114,12 +133,32 @@ class Scope:
         relation = info(attribute.relation)
         source = self._find(relation)
         if source is not None:
-            return self._named(source, attribute.column.name)
+            return self._named(source, source.column(attribute.column))
         for each in self.sources:
-            position = None if each.select is None else selected(each.select, attribute)
+            position = None if each.select is None else selected(each.select, attribute, [])
             if position is not None:
                 return self._named(each, f"c{position}")
-        raise self._not_joined(relation, attribute.column)
+        raise self._not_joined(attribute)
+
+    def present(self, token: str) -> str:
+        """Return the text of the mark that the rows of a relation have."""
+        source = next(each for each in self.sources if each.relation is not None and each.relation.token == token)
+        return self.dialect.name_of(source.name, MARK)
+
+    def name_of(self, relation: RelationInfo) -> str:
+        """
+        Return the name that a relation has here.
+
+        Raises:
+            QueryError: It is not a source.
+        """
+        source = self._find(relation)
+        if source is None:
+            raise QueryError(
+                f"{described_name(relation)} is locked and not read by the query",
+                hint=f"join it: .join({described_name(relation)}, on=…)",
+            )
+        return source.name
 
     def outer(self, attribute: Attribute[Any, Any]) -> str:
         """
@@ -139,11 +178,13 @@ class Scope:
         while scope is not None:
             source = scope._find(relation)
             if source is not None:
-                return self.dialect.name_of(source.name, attribute.column.name)
+                if scope.groups is not None:
+                    scope.groups.require(attribute)
+                return self.dialect.name_of(source.name, source.column(attribute.column))
             scope = scope.around.scope
         enclosing = self.around.scope
         assert enclosing is not None
-        raise enclosing._not_joined(relation, attribute.column)
+        raise enclosing._not_joined(attribute)
 
     def output(self, position: int) -> str:
         """Return the text of a column of the subquery that this scope reads from, by position."""
@@ -183,24 +224,12 @@ class Scope:
             name = f"{wanted}_{number}"
         return name
 
-    def _not_joined(self, relation: RelationInfo, column: ColumnInfo) -> NotJoined:
-        name = f"{described(relation)}.{column.attribute}"
-        known = [described(each.relation) for each in self.sources if each.relation is not None]
-        where = "the query reads from " + (", ".join(known) or "no relation")
+    def _not_joined(self, attribute: Attribute[Any, Any]) -> NotJoined:
         enclosing = self.around.scope
-        if enclosing is not None and enclosing._find(relation) is not None:
-            hint = f"it is a column of the enclosing query: write outer({name})"
-        elif known:
-            hint = f"join it: .join({described(relation)}, on=…)"
-        else:
-            hint = f"say what is read: .from_({described(relation)})"
-        return NotJoined(f"column {name} is not among the sources: {where}", relation=relation.original, hint=hint)
+        return not_joined(attribute, self._read(), enclosing=() if enclosing is None else enclosing._read())
 
-
-def described(relation: RelationInfo) -> str:
-    """Return a relation, or an alias of one, as the user wrote it."""
-    name: str = relation.original.__name__
-    return name if relation.alias is None else f"{name}.named({relation.alias!r})"
+    def _read(self) -> list[RelationInfo]:
+        return [each.relation for each in self.sources if each.relation is not None]
 
 
 def place_of(attribute: Attribute[Any, Any]) -> Place:
@@ -210,17 +239,18 @@ def place_of(attribute: Attribute[Any, Any]) -> Place:
     )
 
 
-def selected(select: Select, node: Expr[Any, Any]) -> int | None:
+def selected(select: Select, node: Expr[Any, Any], pairs: Pairs) -> int | None:
     """
     Return the position at which a select gives an expression, itself or through the subquery that it reads from; None
-    where it does not.
+    where it does not. Parameters that must then be equal are added to `pairs`.
     """
     for position, item in enumerate(select.items):
         if _same(item, node):
+            pairs.extend(zip(slots(item), slots(node), strict=True))
             return position
     if not isinstance(select.source, FromSelect):
         return None
-    inner = selected(select.source.select, node)
+    inner = selected(select.source.select, node, pairs)
     output = None if inner is None else f"output:{inner}()"
     return next((position for position, item in enumerate(select.items) if item.key == output), None)
 
@@ -230,4 +260,4 @@ def _same(left: Expr[Any, Any], right: Expr[Any, Any]) -> bool:
         return (
             left.column.attribute == right.column.attribute and info(left.relation).token == info(right.relation).token
         )
-    return left.key == right.key
+    return not is_open(left) and shape(left) == shape(right)

@@ -7,19 +7,25 @@ A numbered `Select` goes in; a piece of SQL comes out, and which relations it re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from gateways.sql.compounds import Compounds
 from gateways.sql.dialect import Dialect
-from gateways.sql.expressions import Expressions
+from gateways.sql.expressions import Expressions, require_values
+from gateways.sql.fulljoins import is_on_equality
+from gateways.sql.grouping import Groups, aggregates, is_grouped, require_computed
 from gateways.sql.pieces import NOTHING, Bind, Sql, enclosed, joined, spliced, sql
-from gateways.sql.scopes import Around, Scope
+from gateways.sql.scopes import MARK, Around, Scope, selected
+from gateways.sql.shapes import not_selected
 from mapper.assembly import walk
 from mapper.errors import QueryError, Unsupported
-from mapper.expressions import Expr, Slot, Subquery
+from mapper.expressions import Attribute, Expr, Order, Slot, Subquery
+from mapper.functions import Aggregate, Window
+from mapper.grouping import Grouping
 from mapper.placeholders import split_placeholders
 from mapper.relation import info
 from mapper.statements import Cte, FromRaw, FromRelation, FromSelect, FromValues, Join, Select, Source
+from mapper.terms import Outer, Present
 
 __all__ = ["Selects"]
 
@@ -54,41 +60,101 @@ class Selects:
     def render(self, select: Select, around: Around, named: bool) -> Sql:
         """Return the SQL of a select within `around`; with `named` its columns are called `c0`, `c1` …"""
         inner, head = self._commons(select, around)
-        tail = sql(self._limits(select, Scope(self.dialect, inner, qualified=True)), self._lock(select))
+        limits = self._limits(select, Scope(self.dialect, inner, qualified=True))
+        if not select.compound and self._hides_order(select, inner):
+            return self._by_hidden(select, inner, head, sql(limits, self._lock(select, None)))
         if select.compound:
             body, order = self._compounds.render(select, inner, named)
-        else:
-            body, order = self._ordered(select, inner, named)
-        return sql(head, body, order, tail)
+            return sql(head, body, order, limits, self._lock(select, None))
+        body, order, scope = self._ordered(select, inner, named)
+        return sql(head, body, order, limits, self._lock(select, scope))
 
     def core(self, select: Select, around: Around, named: bool) -> Sql:
         """Return a select without its set operations, order and limit."""
-        return self._core(select, around, named)[0]
+        return self._core(select, around, named).sql
 
-    def _ordered(self, select: Select, around: Around, named: bool) -> tuple[Sql, Sql]:
-        body, scope = self._core(select, around, named)
-        terms = [self.expressions.order(each, scope) for each in select.order_by]
-        return body, sql(" ORDER BY ", joined(terms, ", ")) if terms else NOTHING
+    def _ordered(self, select: Select, around: Around, named: bool) -> tuple[Sql, Sql, Scope]:
+        core = self._core(select, around, named)
+        _qualify(select, core.scope, named)
+        terms = [self._term(select, each, core.scope) for each in select.order_by]
+        return core.sql, sql(" ORDER BY ", joined(terms, ", ")) if terms else NOTHING, core.scope
 
-    def _core(self, select: Select, around: Around, named: bool) -> tuple[Sql, Scope]:
+    def _hides_order(self, select: Select, around: Around) -> bool:
+        """Whether the order has columns of an enclosing select, which the store knows only in what is selected."""
+        if self.dialect.capabilities.correlated_order or around.scope is None or select.distinct:
+            return False
+        return any(_may_be_outer(each.expression) for each in select.order_by)
+
+    def _by_hidden(self, select: Select, around: Around, head: Sql, tail: Sql) -> Sql:
+        """Return a select whose order is selected too, within one that leaves it out."""
+        core = self._core(select, around, True)
+        width, terms = len(select.items), []
+        for each in select.order_by:
+            if core.scope.groups is not None:
+                core.scope.groups.require(each.expression)
+            core.items.append(self.expressions.render(each.expression, core.scope))
+            position = sql(str(len(core.items)))
+            terms.append(self.expressions.order(each, core.scope, text=position))
+        names = ", ".join([self.dialect.name_of(f"c{index}") for index in range(width)])
+        alias = self.dialect.name_of(Scope(self.dialect, around, qualified=True).add("ordered"))
+        order = sql(" ORDER BY ", joined(terms, ", "))
+        return sql(f"SELECT {names} FROM (", head, core.sql, order, tail, f") AS {alias}")
+
+    def _term(self, select: Select, term: Order[Any], scope: Scope) -> Sql:
+        if scope.groups is not None:
+            scope.groups.require(term.expression)
+        if not select.distinct:
+            return self.expressions.order(term, scope)
+        position = selected(select, term.expression, self.expressions.pairs)
+        if position is None:
+            raise not_selected(term.expression)
+        column = isinstance(term.expression, Attribute)
+        return self.expressions.order(term, scope, text=None if column else sql(str(position + 1)))
+
+    def _core(self, select: Select, around: Around, named: bool) -> "_Core":
         scope = Scope(self.dialect, around, qualified=_is_qualified(select, around))
+        if select.group_by or select.distinct or select.distinct_on:
+            self.expressions.recognized = True
+        scope.marked = frozenset([each.token for each in _nodes(select) if isinstance(each, Present)])
         source = NOTHING if select.source is None else sql(" FROM ", self._source(select.source, scope))
         joins = sql(*[self._join(each, scope) for each in select.joins])
+        where = self._clause(" WHERE ", select.where, scope)
+        group_by = self._group_by(select, scope)
+        self._group(select, scope)
         items = self._items(select, scope, named)
-        clauses = [
-            self._clause(" WHERE ", select.where, scope),
-            self._clause(" GROUP BY ", select.group_by, scope, separator=", "),
-            self._clause(" HAVING ", select.having, scope),
-        ]
-        return sql("SELECT ", self._distinct(select, scope), items, source, joins, *clauses), scope
+        having = self._clause(" HAVING ", select.having, scope)
+        distinct = self._distinct(select, scope)
+        return _Core(sql("SELECT ", distinct), items, sql(source, joins, where, group_by, having), scope)
 
-    def _items(self, select: Select, scope: Scope, named: bool) -> Sql:
+    def _group_by(self, select: Select, scope: Scope) -> Sql:
+        if scope.around.scope is not None and any(_may_be_outer(each) for each in select.group_by):
+            self.dialect.capabilities.require(
+                "correlated_grouping", what="a subquery grouped by what is of the enclosing query"
+            )
+        require_computed(select.group_by, Aggregate | Window)
+        for each in select.group_by:
+            if isinstance(each, Grouping):
+                self.dialect.capabilities.require("grouping_sets", what=each.name.replace("_", " "))
+        return self._clause(" GROUP BY ", select.group_by, scope, separator=", ")
+
+    def _group(self, select: Select, scope: Scope) -> None:
+        """Have only such expressions from here on that a group has one value of."""
+        if not is_grouped(select):
+            return
+        sources = [each.relation for each in scope.sources if each.relation is not None]
+        scope.groups = Groups(select.group_by, sources, self.expressions.pairs)
+        for each in (*select.items, *select.having):
+            scope.groups.require(each)
+
+    def _items(self, select: Select, scope: Scope, named: bool) -> list[Sql]:
         if not select.items:
-            return sql("*")
+            return [sql("*")]
         items = [self.expressions.output(each, scope) for each in select.items]
+        if not self.dialect.lone_having and scope.groups is not None and not _shows_groups(select):
+            items[0] = sql("CASE WHEN count(*) >= 0 THEN ", items[0], " END")
         if named:
             items = [sql(each, f" AS {self.dialect.name_of(f'c{index}')}") for index, each in enumerate(items)]
-        return joined(items, ", ")
+        return items
 
     def _clause(
         self, keyword: str, nodes: Sequence[Expr[Any, Any]], scope: Scope, *, separator: str | None = None
@@ -97,12 +163,15 @@ class Selects:
             return NOTHING
         if separator is None:
             return sql(keyword, self.expressions.conditions(nodes, scope))
+        require_values(nodes, "what the rows are grouped by")
         return sql(keyword, joined([self.expressions.render(each, scope) for each in nodes], separator))
 
     def _distinct(self, select: Select, scope: Scope) -> Sql:
         if select.distinct_on:
             if not self.dialect.distinct_on:
                 raise Unsupported("distinct_on", self.dialect.capabilities.gateway)
+            _require_leading(select)
+            _qualify(select, scope, named=False)
             terms = joined([self.expressions.render(each, scope) for each in select.distinct_on], ", ")
             return sql("DISTINCT ON ", enclosed(terms), " ")
         return sql("DISTINCT ") if select.distinct else NOTHING
@@ -129,6 +198,9 @@ class Selects:
         if not relation.common:
             self.reads.add(relation.original)
         table = self.dialect.name_of(None if relation.common else relation.schema, own)
+        if relation.token in scope.marked:
+            rows = f"(SELECT {table}.*, 1 AS {self.dialect.name_of(MARK)} FROM {table})"
+            return sql(f"{rows} AS {self.dialect.name_of(name)}")
         return sql(table if name == own else f"{table} AS {self.dialect.name_of(name)}")
 
     def _table_name(self, source: FromRelation, scope: Scope) -> str:
@@ -151,21 +223,21 @@ class Selects:
     def _derived(self, source: FromSelect, scope: Scope) -> Sql:
         if source.lateral:
             self.dialect.capabilities.require("lateral", what="a lateral join")
-        around = Around(scope if source.lateral else None, scope.around.commons)
+        around = Around(scope if source.lateral else scope.around.scope, scope.around.commons)
         text = self.render(source.select, around, True)
-        alias = self.dialect.name_of(scope.add(source.alias, select=source.select))
+        relation = None if source.relation is None else info(source.relation)
+        alias = self.dialect.name_of(scope.add(source.alias, relation, source.select))
         return sql("LATERAL " if source.lateral else "", enclosed(text), f" AS {alias}")
 
     def _values(self, source: FromValues, scope: Scope) -> Sql:
-        relation = None if source.relation is None else info(source.relation)
-        width = len(source.rows[0])
-        names = [f"c{each}" for each in range(width)] if relation is None else [each.name for each in relation.columns]
-        outer = Scope(self.dialect, scope.around, qualified=True)
-        rows = [enclosed(joined([self.expressions.render(each, outer) for each in row], ", ")) for row in source.rows]
-        quoted, column = self.dialect.name_of, self.dialect.values_column
-        items = ", ".join([f"{column.format(index + 1)} AS {quoted(name)}" for index, name in enumerate(names[:width])])
-        alias = quoted(scope.add(source.alias, relation, collates=False))
-        return sql(f"(SELECT {items} FROM (VALUES ", joined(rows, ", "), f") AS {quoted('listed')}) AS {alias}")
+        assert isinstance(source.rows, Slot)
+        relation = info(source.relation)
+        rows = self.dialect.value_rows(
+            Bind(source.rows.index, tuple([each.type for each in relation.columns]), "tuples"),
+            [self.dialect.name_of(each.name) for each in relation.columns],
+        )
+        alias = scope.add(relation.alias or relation.name, relation, collates=False)
+        return sql(enclosed(rows), f" AS {self.dialect.name_of(alias)}")
 
     def _raw(self, source: FromRaw, scope: Scope) -> Sql:
         pieces = split_placeholders(source.text)
@@ -180,10 +252,22 @@ class Selects:
         if join.kind in _WITH_RIGHT:
             self.dialect.capabilities.require("right_join", what=f"a {join.kind} join")
         source = self._source(join.source, scope)
+        if join.kind == "full" and join.on is not None:
+            self._check_full(join.on, scope)
         if join.kind in _OPTIONAL:
             scope.make_optional(last=join.kind in _LAST_OPTIONAL, others=join.kind in _WITH_RIGHT)
-        on = NOTHING if join.on is None else sql(" ON ", self.expressions.render(join.on, scope))
+        on = NOTHING if join.on is None else sql(" ON ", self.expressions.conditions((join.on,), scope))
         return sql(_JOINS[join.kind], source, on)
+
+    def _check_full(self, condition: Expr[Any, Any], scope: Scope) -> None:
+        *earlier, last = [None if each.relation is None else each.relation.token for each in scope.sources]
+        known = [each for each in earlier if each is not None]
+        if last is not None and not is_on_equality(condition, known, last):
+            self.dialect.capabilities.require(
+                "full_join_conditions",
+                what="a full join on anything but equal columns of both sides",
+                hint="use a left join, and the other side's rows without a match in a union",
+            )
 
     # -- common tables, limits, locks
     # ------------------------------------------------------------------------------------------------------
@@ -226,7 +310,7 @@ class Selects:
             return Sql((Bind(node.index, (node.type,), "size", required=True),))
         return self.expressions.render(node, scope)
 
-    def _lock(self, select: Select) -> Sql:
+    def _lock(self, select: Select, scope: Scope | None) -> Sql:
         if select.lock is None:
             return NOTHING
         self.dialect.capabilities.require("row_locks", what="a row lock")
@@ -235,7 +319,28 @@ class Selects:
             raise Unsupported(
                 "skip_locked", self.dialect.capabilities.gateway, hint=f"the lock asked for is {select.lock!r}"
             )
-        return sql(f" {text}")
+        if not select.lock_of:
+            return sql(f" {text}")
+        if scope is None:
+            raise QueryError("rows of a set operation are locked", hint="lock the rows of one query")
+        names = ", ".join([self.dialect.name_of(scope.name_of(info(each))) for each in select.lock_of])
+        strength = self.dialect.locks[select.lock.partition(" ")[0]]
+        return sql(f" {strength} OF {names}{text.removeprefix(strength)}")
+
+
+@frozen(eq=False)
+class _Core:
+    """A select without its set operations, order and limit, to which further items can still be added."""
+
+    head: Sql
+    items: list[Sql]
+    rest: Sql
+    scope: Scope
+
+    @property
+    def sql(self) -> Sql:
+        """The whole of it."""
+        return sql(self.head, joined(self.items, ", "), self.rest)
 
 
 _JOINS: Final = {
@@ -269,6 +374,40 @@ def _is_bare(select: Select) -> bool:
         and not select.distinct
         and select.lock is None
     )
+
+
+def _require_leading(select: Select) -> None:
+    """
+    Refuse an order that does not begin with what DISTINCT ON tells rows apart by.
+
+    Expressions with parameters are left to the store: whether two are the same depends on the values.
+    """
+    wanted = {each.key for each in select.distinct_on}
+    for term in select.order_by[: len(wanted)]:
+        if term.expression.key not in wanted and not any(isinstance(each, Slot) for each in walk(term.expression)):
+            raise QueryError(
+                f"distinct_on tells rows apart by {select.distinct_on!r}, and the order begins with {term.expression!r}",
+                hint="order by what distinct_on names first, then by what says which row is kept",
+            )
+
+
+def _qualify(select: Select, scope: Scope, named: bool) -> None:
+    """
+    Have columns qualified from here on where a bare name could be that of an item: `CAST("id" AS text)` is called "id" too,
+    and an order by "id" would be by that.
+    """
+    if named or not all(isinstance(each, Attribute) for each in select.items):
+        scope.qualified = True
+
+
+def _shows_groups(select: Select) -> bool:
+    """Return whether a select of groups is one even without its HAVING."""
+    return bool(select.group_by) or any(aggregates(each) for each in select.items)
+
+
+def _may_be_outer(node: Expr[Any, Any]) -> bool:
+    """Return whether an expression has columns of an enclosing select, or a subquery, which may have such."""
+    return any(isinstance(each, Outer | Subquery) for each in walk(node))
 
 
 def _is_qualified(select: Select, around: Around) -> bool:

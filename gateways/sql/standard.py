@@ -40,6 +40,8 @@ OPERATORS: Final[Operators] = {
     "lower": function("lower({0})"),
     "upper": function("upper({0})"),
     "trim": function("trim({0})"),
+    "ltrim": function("ltrim({0})"),
+    "rtrim": function("rtrim({0})"),
     "length": function("length({0})"),
     "replace": function("replace({0}, {1}, {2})"),
     "abs": function("abs({0})"),

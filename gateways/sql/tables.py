@@ -5,22 +5,22 @@ A relation goes in, text comes out. Constraints and indexes without a name of th
 they are over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import frozen
 
+from gateways.sql.declarations import Condition, IndexText, TableText, ViewText
 from gateways.sql.dialect import Dialect
 from gateways.sql.inline import Inline
 from gateways.sql.naming import fingerprint, named
-from mapper.columns import NOT_GIVEN, Check, ColumnInfo, Index, Unique
-from mapper.errors import Unsupported
-from mapper.expressions import Attribute, Expr, Parameter
+from mapper.columns import NOT_GIVEN, Check, ColumnInfo, Index, IndexTerm, Unique
+from mapper.errors import DeclarationError, QueryError, Unsupported
+from mapper.expressions import Attribute, Expr, Order, Parameter
 from mapper.relation import RelationInfo, info
+from mapper.types import Codecs
 
 __all__ = ["Constraint", "Table"]
-
-Condition = str | Callable[[], Expr[bool, Any]]
 
 
 @frozen
@@ -45,14 +45,39 @@ class Table:
         """The table's name, quoted, with its namespace."""
         return self._dialect.name_of(self.relation.schema, self.relation.name)
 
+    @property
+    def is_view(self) -> bool:
+        """Whether the relation has the rows of a query."""
+        return self.relation.storage is not None and self.relation.storage.query is not None
+
+    def view(self, codecs: Codecs) -> ViewText:
+        """
+        Return the statements of a relation that has the rows of a query.
+
+        Raises:
+            Unsupported: The store has no such relation.
+            QueryError: It declares what only a table keeps to.
+        """
+        text = self._style.declarations.view(self.relation, self._dialect, codecs)
+        if text is None:
+            raise self._unsupported("storage", self.relation.storage)
+        self._require_rows_alone()
+        return text
+
     def create(self, constraints: list[Constraint]) -> str:
-        """Return the statement that creates the table with these constraints."""
+        """
+        Return the statement that creates the table with these constraints.
+
+        Raises:
+            Unsupported: The store has no such table.
+        """
+        text = self._table_text()
         lines = [self.column(each) for each in self.relation.columns]
         key = self.relation.primary_key
         if key and not key[0].autoincrement:
             lines.append(f"PRIMARY KEY ({self._columns(key)})")
         lines.extend([f"CONSTRAINT {self._dialect.name_of(each.name)} {each.text}" for each in constraints])
-        return f"CREATE TABLE IF NOT EXISTS {self.name} (\n  " + ",\n  ".join(lines) + "\n)"
+        return f"CREATE {text.kind} IF NOT EXISTS {self.name} (\n  " + ",\n  ".join(lines) + f"\n){text.behind}"
 
     def add(self, column: ColumnInfo) -> Iterator[str]:
         """
@@ -64,7 +89,7 @@ class Table:
         parts = [
             f"ALTER TABLE {self.name} ADD COLUMN {self.column(column)}",
             *self._filler(column),
-            *([f"CHECK ({self._condition(column.options.check)})"] if column.options.check else []),
+            *([f"CHECK ({self.condition(column.options.check)})"] if column.options.check else []),
             *([self._reference(column, target)] if target is not None else []),
         ]
         yield " ".join(parts)
@@ -116,8 +141,21 @@ class Table:
     def checks(self) -> Iterator[Constraint]:
         """Give the check constraints. One of a column is called by the column, another by a hash of its text."""
         for check in self.relation.checks:
-            text = self._condition(check.condition)
+            text = self.condition(check.condition)
             yield Constraint(check.name or self._check_name(check, text), f"CHECK ({text})")
+
+    def others(self) -> Iterator[Constraint]:
+        """
+        Give the constraints of kinds that only some stores have.
+
+        Raises:
+            Unsupported: This one has no such kind.
+        """
+        for each in self.relation.constraints:
+            text = self._style.declarations.constraint(each, self)
+            if text is None:
+                raise self._unsupported("constraint", each)
+            yield Constraint(each.name or named("ex", self.relation.name, [fingerprint(text)]), text)
 
     def references(self) -> Iterator[tuple[Constraint, RelationInfo]]:
         """Give the references to other relations, each with the relation that it refers to."""
@@ -134,18 +172,62 @@ class Table:
         """Give the indexes: their names, and the statements that create them."""
         return map(self._index, dict.fromkeys(self.relation.indexes))
 
-    def comments(self) -> Iterator[str]:
+    def view_indexes(self) -> Iterator[Constraint]:
+        """Give the indexes of a relation that has the rows of a query: its key and unique constraints are such, too."""
+        key = tuple([each.attribute for each in self.relation.primary_key])
+        uniques = [*([Unique(*key)] if key else []), *self.relation.uniques]
+        for each in dict.fromkeys(uniques):
+            yield self._index(Index(*each.columns, name=each.name or self._unique_name(each), unique=True))
+        yield from self.indexes()
+
+    def comments(self, kind: str = "TABLE") -> Iterator[str]:
         """Give the statements that leave comments, where the store keeps them."""
         if not self._style.comments:
             return
         if self.relation.comment is not None:
-            yield f"COMMENT ON TABLE {self.name} IS {self._dialect.literal(self.relation.comment)}"
+            yield f"COMMENT ON {kind} {self.name} IS {self._dialect.literal(self.relation.comment)}"
         for each in self.relation.columns:
             if each.options.comment is not None:
                 yield f"COMMENT ON COLUMN {self.name}.{self._dialect.name_of(each.name)} IS {self._dialect.literal(each.options.comment)}"
 
+    def column_name(self, attribute: str) -> str:
+        """Return the name of a column, quoted."""
+        return self._dialect.name_of(self.relation.column(attribute).name)
+
+    def term(self, term: IndexTerm) -> str:
+        """
+        Return what an index is over: a column's name, or an expression in parentheses, with its order.
+
+        Raises:
+            DeclarationError: It is a function that gives something else.
+        """
+        if isinstance(term, str):
+            return self.column_name(term)
+        made = term()
+        order, expression = (made, made.expression) if isinstance(made, Order) else (None, made)
+        if not isinstance(expression, Expr):
+            raise DeclarationError(
+                f"an index of {self.relation.relation.__name__} is over {made!r}, expected an expression",
+                hint="write Index(lambda: fn.lower(Posts.title))",
+            )
+        text = self._inline.text(expression, self.relation)
+        return (text if isinstance(expression, Attribute) else f"({text})") + self._direction(order)
+
+    def condition(self, condition: Condition) -> str:
+        """Return the text of a condition."""
+        return condition if isinstance(condition, str) else self._inline.text(condition(), self.relation)
+
     # -- inside
     # ----------------------------------------------------------------------------------------------------------------------------
+
+    def _direction(self, order: Order[Any] | None) -> str:
+        """Return how a term of an index is ordered; a store that cannot be told where its NULLs are has its own way."""
+        if order is None:
+            return ""
+        native_last = (self._dialect.nulls == "largest") is not order.descending
+        said = self._style.index_nulls and order.expression.nullable and native_last is not order.nulls_are_last
+        nulls = f" NULLS {'LAST' if order.nulls_are_last else 'FIRST'}" if said else ""
+        return f"{' DESC' if order.descending else ''}{nulls}"
 
     def _filler(self, column: ColumnInfo) -> list[str]:
         constant = column.options.default
@@ -153,15 +235,40 @@ class Table:
             return []
         return [f"DEFAULT {self._inline.text(Parameter(constant, column.type), self.relation)}"]
 
+    def _require_rows_alone(self) -> None:
+        relation, options = self.relation, [each.options for each in self.relation.columns]
+        kept = [*relation.checks, *relation.constraints, *[each.references or each.generated for each in options]]
+        if any(kept) or any([each.server_default is not None for each in options]):
+            raise QueryError(
+                f"{relation.relation.__name__} has the rows of a query, and constraints, defaults or computed columns",
+                hint="declare those on the relations that the query reads",
+            )
+
+    def _table_text(self) -> TableText:
+        storage = self.relation.storage
+        text = TableText() if storage is None else self._style.declarations.table(storage)
+        if text is None:
+            raise self._unsupported("storage", storage)
+        return text
+
     def _index(self, index: Index) -> Constraint:
-        columns = [self.relation.column(name) for name in index.columns]
-        name = index.name or self._index_name(index, columns)
+        text = self._style.declarations.index(index, self)
+        if text is None:
+            raise self._unsupported("index", index)
+        method, terms = self._method(index), [self.term(each) for each in index.terms]
+        where = None if index.where is None else self.condition(index.where)
+        name = index.name or self._index_name(index, text, where)
+        suffixed = ", ".join(
+            [f"{term}{each}" for term, each in zip(terms, text.suffixes or [""] * len(terms), strict=True)]
+        )
+        head = f"CREATE {'UNIQUE ' if index.unique else ''}INDEX IF NOT EXISTS {self._index_place(name)}"
+        return Constraint(name, f"{head}{method} ({suffixed}){text.behind}{'' if where is None else f' WHERE {where}'}")
+
+    def _index_place(self, name: str) -> str:
+        """Return the name of an index and its table: one of them has the namespace."""
         inside = self._style.schema_in_index
         quoted = self._dialect.name_of(self.relation.schema if inside else None, name)
-        table = self._dialect.name_of(self.relation.name) if inside else self.name
-        what = f"CREATE {'UNIQUE ' if index.unique else ''}INDEX IF NOT EXISTS {quoted} ON {table}{self._method(index)}"
-        where = "" if index.where is None else f" WHERE {index.where}"
-        return Constraint(name, f"{what} ({self._columns(columns)}){where}")
+        return f"{quoted} ON {self._dialect.name_of(self.relation.name) if inside else self.name}"
 
     def _reference(self, column: ColumnInfo, target: Attribute[Any, Any]) -> str:
         described = info(info(target.relation).original)
@@ -173,9 +280,6 @@ class Table:
     def _columns(self, columns: Any) -> str:
         return ", ".join([self._dialect.name_of(each.name) for each in columns])
 
-    def _condition(self, condition: Condition) -> str:
-        return condition if isinstance(condition, str) else self._inline.text(condition(), self.relation)
-
     def _unique_name(self, unique: Unique) -> str:
         return named("uq", self.relation.name, [self.relation.column(each).name for each in unique.columns])
 
@@ -183,10 +287,16 @@ class Table:
         own = next((each for each in self.relation.columns if each.options.check is check.condition), None)
         return named("ck", self.relation.name, [fingerprint(text) if own is None else own.name])
 
-    def _index_name(self, index: Index, columns: list[ColumnInfo]) -> str:
-        """An index over part of the rows, or by another method, is another index over the same columns."""
-        apart = "" if index.where is None and index.method is None else fingerprint(f"{index.method}:{index.where}")
-        return named("ix", self.relation.name, [*[each.name for each in columns], *([apart] if apart else [])])
+    def _index_name(self, index: Index, text: IndexText, where: str | None) -> str:
+        """An index over part of the rows, by another method or with other options is another index over the same."""
+        over = [
+            self.relation.column(each).name if isinstance(each, str) else fingerprint(self.term(each))
+            for each in index.terms
+        ]
+        more = "".join([f":{each}" for each in (*text.suffixes, text.behind) if each])
+        apart = f"{index.method}:{where}{more}"
+        plain = where is None and index.method is None and not more
+        return named("ix", self.relation.name, over if plain else [*over, fingerprint(apart)])
 
     def _method(self, index: Index) -> str:
         if index.method is None:
@@ -196,5 +306,18 @@ class Table:
             raise Unsupported("index_method", gateway, f"the {gateway} gateway has no index method {index.method!r}")
         return f" USING {index.method}"
 
+    def _unsupported(self, what: str, declared: object) -> Unsupported:
+        gateway, kind = self._dialect.capabilities.gateway, type(declared).__name__
+        return Unsupported(
+            what,
+            gateway,
+            f"{self.relation.relation.__name__} has {_with_article(kind)}, which the {gateway} gateway lacks",
+            hint="declare the relation without it for this gateway",
+        )
+
 
 _ACTIONS = {"restrict": "RESTRICT", "cascade": "CASCADE", "set null": "SET NULL", "set default": "SET DEFAULT"}
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"

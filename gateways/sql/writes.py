@@ -50,6 +50,11 @@ class Writes:
     def __init__(self, dialect: Dialect, relation: Any) -> None:
         self.dialect = dialect
         self.relation: RelationInfo = info(info(relation).original)
+        if self.relation.storage is not None and self.relation.storage.query is not None:
+            raise QueryError(
+                f"{self.relation.relation.__name__} has the rows of a query, so nothing can be written to it",
+                hint="write to the relations that the query reads",
+            )
         self._selects = Selects(dialect)
         self._expressions: Expressions = self._selects.expressions
 

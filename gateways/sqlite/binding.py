@@ -18,7 +18,7 @@ from gateways.sqlite.codecs import json_parameter
 from gateways.sqlite.columns import json_item, kind_of
 from mapper.types import Codecs, Encoder, Misfit, StorageType
 
-__all__ = ["FORMS", "after_prefix", "glob_pattern", "row_list"]
+__all__ = ["FORMS", "after_prefix", "glob_pattern", "row_list", "value_rows"]
 
 MATCHES_NOTHING: Final = "[^\x01-\U0010ffff]"
 """A GLOB pattern of one character of none."""
@@ -79,6 +79,15 @@ def row_list(binds: Sequence[Bind]) -> Sql:
         one = Bind(slice(start, start + len(binds)), tuple([each.types[0] for each in binds]), "rows", binds[0].beside)
     items = ", ".join([json_item(type_, f"(value ->> {index})") for index, type_ in enumerate(one.types)])
     return sql(f"SELECT {items} FROM json_each(", one, ")")
+
+
+def value_rows(bind: Bind, names: Sequence[str]) -> Sql:
+    """Return a select of the rows of a list of tuples, which is bound as one JSON array of arrays."""
+    items = [
+        f"{json_item(type_, f'(value ->> {index})')} AS {name}"
+        for index, (type_, name) in enumerate(zip(bind.types, names, strict=True))
+    ]
+    return sql(f"SELECT {', '.join(items)} FROM json_each(", bind, ")")
 
 
 def _list(codecs: Codecs, bind: Bind) -> Encoder:

@@ -125,6 +125,7 @@ def _float_encoder(type_: Float) -> Encoder:
             )
         return number
 
+    encode.as_it_is = "type({0}) is float and {0} == {0}"  # type: ignore[attr-defined]  # see `StorageType.as_it_is`
     return encode
 
 

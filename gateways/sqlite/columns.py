@@ -38,6 +38,7 @@ from mapper.types import (
     Date,
     Enumeration,
     Float,
+    Int,
     Integer,
     Interval,
     Json,
@@ -87,6 +88,8 @@ def declared_type(type_: StorageType[Any]) -> str:
         Unsupported: A storage type of another gateway.
     """
     match _kept(type_):
+        case Int():
+            return "INTEGER"
         case Varchar(length=length):
             return f"VARCHAR({length})"
         case Char(length=length):

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from gateways.sql.texts import float_text
 from gateways.sqlite.columns import kind_of, refusal
 from mapper.types import (
     Boolean,
@@ -122,7 +123,7 @@ def decimal_of(value: Any) -> Decimal:
     text.
     """
     try:
-        number = Decimal(repr(value) if type(value) is float else value)
+        number = Decimal(float_text(value) if type(value) is float else value)
     except (InvalidOperation, TypeError, ValueError):
         raise _unreadable(value, "a number for a Decimal") from None
     if not decimals.fits(number):

@@ -13,12 +13,12 @@ from gateways.sql.dialect import OperatorKey, stored
 from gateways.sql.pieces import Rank
 from gateways.sql.standard import AGGREGATES, COMPOUNDS, OPERATORS
 from gateways.sql.templates import enclosing
-from gateways.sqlite.binding import FORMS, row_list
+from gateways.sqlite.binding import FORMS, row_list, value_rows
 from gateways.sqlite.columns import collation, declared_type, json_item
-from mapper.assembly import walk
+from gateways.sqlite.computing import JSON, list_item
+from gateways.sqlite.computing import OPERATORS as COMPUTING
 from mapper.capabilities import Capabilities
 from mapper.expressions import Call, Expr, RowValue
-from mapper.functions import Aggregate
 from mapper.types import (
     Boolean,
     Bytes,
@@ -57,6 +57,7 @@ SQLITE_CAPABILITIES: Final = Capabilities(
     ctes=True,
     recursive_ctes=True,
     right_join=True,
+    full_join_conditions=True,
     foreign_keys=True,
     checks=True,
     schemas=True,
@@ -65,7 +66,7 @@ SQLITE_CAPABILITIES: Final = Capabilities(
     maximum_parameters=32_766,
 )
 
-_SAME: Final = Template("{0}")
+_SAME: Final = enclosing("{0}")
 
 
 def _member(type_: StorageType[Any], list_: str = "{1}") -> str:
@@ -84,7 +85,10 @@ def _membership(type_: StorageType[Any]) -> dict[OperatorKey, Template]:
         "not_in_list_nullable": operator(f"({found}) IS NOT TRUE"),
         "in_list_or_null": operator(f"({known} OR ({{0}} IS NULL AND {{1:has_none}}))"),
         "not_in_list_or_null": operator(f"({known} OR ({{0}} IS NULL AND {{1:has_none}})) IS NOT TRUE"),
-        "list_contains": function(f"EXISTS (SELECT 1 FROM json_each({{0}}) WHERE {json_item(type_)} = {{1}})"),
+        "list_contains": enclosing(
+            "CASE WHEN {0} IS NULL THEN NULL"
+            f" ELSE EXISTS (SELECT 1 FROM json_each({{0}}) WHERE {json_item(type_)} = {{1}}) END"
+        ),
     }
 
 
@@ -123,6 +127,12 @@ _OPERATORS: Final[Operators] = {
     ("floor", Integer): _SAME,
     ("ceil", Integer): _SAME,
     # text
+    # SQLite gives the text itself where there is nothing to be replaced, whatever is to stand for it
+    "replace": function(
+        "replace({0}, {1}, {2:value})", computed=function("CASE WHEN {2} IS NOT NULL THEN replace({0}, {1}, {2}) END")
+    ),
+    "lower": function("lower_exact({0})"),
+    "upper": function("upper_exact({0})"),
     "like": operator("{0} GLOB {1:like}", computed=function("like_exact({1}, {0}, '\\')")),
     "starts_with": Template(
         "{0} >= {1} AND {0} < {1:after}", Rank.AND, Rank.ATOM, computed=operator("instr({0}, {1}) = 1")
@@ -131,20 +141,11 @@ _OPERATORS: Final[Operators] = {
     "contains": operator("instr({0}, {1}) > 0"),
     ("substring", 2): function("substr({0}, max({1}, 1))"),
     ("substring", 3): enclosing("substr({0}, max({1}, 1), max({1} + {2} - max({1}, 1), 0))"),
+    **COMPUTING,
     # moments
     "now": function("replace(strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now'), '.000000', '')"),
-    "date": function("date({0})"),
-    **{
-        name: function(f"CAST(strftime('{code}', {{0}}) AS INTEGER)")
-        for name, code in (
-            ("year", "%Y"),
-            ("month", "%m"),
-            ("day", "%d"),
-            ("hour", "%H"),
-            ("minute", "%M"),
-            ("second", "%S"),
-        )
-    },
+    "date": function("date_of({0})"),
+    **{name: function(f"{name}_of({{0}})") for name in ("year", "month", "day", "hour", "minute", "second")},
 }
 
 
@@ -166,6 +167,7 @@ _AGGREGATES: Final[dict[OperatorKey, AggregateText]] = {
     **AGGREGATES,
     ("sum", Numeric): AggregateText("decimal_sum"),
     ("avg", Numeric): AggregateText("decimal_avg"),
+    "string_agg": AggregateText("string_agg_of", ours=True),
 }
 
 _CASTS: Final[Casts] = {
@@ -190,7 +192,7 @@ _CASTS: Final[Casts] = {
     (Float, Boolean): operator("{0} <> 0"),
     (Numeric, Boolean): operator("decimal_cmp({0}, 0) <> 0"),
     **{(type_, Bytes): function("CAST({0} AS BLOB)") for type_ in (Text, Varchar, Char)},
-    **{(type_, Date): function("date({0})") for type_ in (Timestamp, TimestampTz, Text, Varchar, Char)},
+    **{(type_, Date): function("date_of({0})") for type_ in (Timestamp, TimestampTz, Text, Varchar, Char)},
     (Date, Timestamp): operator("{0} || ' 00:00:00'"),
     (TimestampTz, Timestamp): function("replace({0}, '+00:00', '')"),
     (Date, TimestampTz): operator("{0} || ' 00:00:00+00:00'"),
@@ -204,15 +206,20 @@ _CASTS: Final[Casts] = {
 _MAY_LEAVE_64_BITS: Final = frozenset({"add", "sub", "mul"})
 
 
+def _overflow(expression: Expr[Any, Any]) -> Template | None:
+    """SQLite turns an integer that overflows into a float, and goes on with that."""
+    leaves = isinstance(expression, Call) and expression.name in _MAY_LEAVE_64_BITS
+    return (
+        function("integer_exact({0})") if leaves and isinstance(stored(expression.type), Integer | Interval) else None
+    )
+
+
 def _exact(target: StorageType[Any], expression: Expr[Any, Any]) -> Template | None:
-    """SQLite turns an integer that overflows into a float, and neither rounds nor measures what it stores."""
+    """SQLite neither rounds nor measures what it stores."""
     source = stored(expression.type)
     match target:
         case Integer() | Interval():
-            computed = any(
-                isinstance(each, Call | Aggregate) and each.name in _MAY_LEAVE_64_BITS for each in walk(expression)
-            )
-            return function("integer_exact({0})") if computed or isinstance(source, Float | Numeric) else None
+            return function("integer_exact({0})") if isinstance(source, Float | Numeric) else None
         case Numeric(precision=int(precision), scale=scale) if source != target:
             return function(f"decimal_exact({{0}}, {precision}, {scale})")
         case Varchar(length=length) if source != target:
@@ -254,14 +261,22 @@ SQLITE: Final = Dialect(
     casts=_CASTS,
     forms=FORMS,
     row_list=row_list,
+    value_rows=value_rows,
+    json=JSON,
+    list_item=list_item,
     inline=_INLINE,
     collation=collation,
     exact=_exact,
+    overflow=_overflow,
+    several_rows="several_rows(count(*))",
     literal=_literal,
     nulls="smallest",
     unlimited=" LIMIT -1",
     compounds=COMPOUNDS,
     locks={},
+    lone_having=False,
+    # SQLite 3.40 loses the WHERE of the first part of a UNION ALL in a subquery where a later part has a right join.
+    right_joins_in_parts=False,
     upsert_any=True,
     schema=SchemaStyle(
         type_text=declared_type,

@@ -183,17 +183,18 @@ _BY_CODE: Final[dict[int, _Make]] = {
 
 
 def _violation(code: int, text: str, operation: Operation | None) -> ConstraintViolation:
-    kind = _VIOLATIONS.get(code, ConstraintViolation)
+    kind = ForeignKeyViolation if text == _FOREIGN_KEY else _VIOLATIONS.get(code, ConstraintViolation)
     subject = text.partition("constraint failed: ")[2]
     if kind is CheckViolation:
         return _check_violation(subject, text, operation)
     table, names = _columns_in(subject)
-    described = relation_named(table, operation) if table is not None else None
+    index = _index_in(subject)
+    described = relation_named(table, operation) if table is not None else _relation_indexed(index, operation)
     return kind(
         f"{_article(kind, described, table)} refused a row: {text}",
         relation=None if described is None else described.original,
         columns=attributes(described, names),
-        constraint=_index_in(subject) or _unique_name(kind, described, names),
+        constraint=index or _unique_name(kind, described, names),
         operation=operation,
         hint=_HINTS.get(kind),
     )
@@ -207,6 +208,9 @@ _VIOLATIONS: Final[dict[int, type[ConstraintViolation]]] = {
     sqlite3.SQLITE_CONSTRAINT_CHECK: CheckViolation,
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: ForeignKeyViolation,
 }
+
+_FOREIGN_KEY: Final = "FOREIGN KEY constraint failed"
+"""The message of every violation of a reference; the code of ON DELETE RESTRICT is that of a trigger."""
 
 _KINDS: Final[dict[type[ConstraintViolation], str]] = {
     UniqueViolation: "a unique constraint",
@@ -249,6 +253,19 @@ def _columns_in(subject: str) -> tuple[str | None, list[str]]:
 
 def _index_in(subject: str) -> str | None:
     return subject[len("index '") : -1] if subject.startswith("index '") else None
+
+
+def _relation_indexed(index: str | None, operation: Operation | None) -> RelationInfo | None:
+    """Find the relation that has an index over expressions: SQLite names the index alone."""
+    for each in _relations(operation) if index is not None else ():
+        over_expressions = [one for one in each.indexes if one.unique and not one.columns]
+        if any(one.name == index or (one.name is None and _is_named_after(each, index)) for one in over_expressions):
+            return each
+    return None
+
+
+def _is_named_after(described: RelationInfo, index: str | None) -> bool:
+    return index is not None and index.startswith(f"ix_{described.name}_")
 
 
 def _unique_name(kind: type[ConstraintViolation], described: RelationInfo | None, names: list[str]) -> str | None:

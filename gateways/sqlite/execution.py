@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 from gateways.sqlite.raw import nature, statement, unsupported
 from gateways.sqlite.session import Session
 from gateways.sqlite.tracing import Trace
-from gateways.sqlite.writing import insert, upsert, write_each
+from gateways.sqlite.writing import delete_found, insert, upsert, write_each
 from mapper.errors import StatementError
 from mapper.gateway import Program
 from mapper.operations import DeleteSql, Insert, Operation, QuerySql, RawSql, Result, Transaction, UpdateSql, Upsert
@@ -127,7 +127,9 @@ def _execute(operation: Operation, session: Session) -> Result:
             return insert(session, operation)
         case UpdateSql(many=True) | DeleteSql(many=True):
             return write_each(session, operation)
-        case UpdateSql(sql=sql, parameters=parameters) | DeleteSql(sql=sql, parameters=parameters):
+        case DeleteSql():
+            return delete_found(session, operation)
+        case UpdateSql(sql=sql, parameters=parameters):
             return session.run(sql, parameters)
         case Upsert():
             return upsert(session, operation)

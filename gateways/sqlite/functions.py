@@ -1,21 +1,23 @@
 """
 What SQLite lacks, as functions of each connection: exact decimals, checked integers, case-sensitive LIKE.
 
-`register(connection)` makes them known, and those of `gateways.sqlite.numbers`. All names but those that end in
-`_exact` are those of SQLite's own decimal extension (`decimal_div`, `decimal_avg` are ours), so that the `sqlite3`
-shell understands schemas that use them. NULL as an argument gives NULL.
+`register(connection)` makes them known, and those of `gateways.sqlite.numbers`, `gateways.sqlite.moments`,
+`gateways.sqlite.computing` and `gateways.sqlite.aggregates`. All names but those that end in `_exact` and `_of` are
+those of SQLite's own decimal extension (`decimal_div`, `decimal_avg` are ours), so that the `sqlite3` shell understands
+schemas that use them. NULL as an argument gives NULL.
 
 | name | value |
 |---|---|
 | collation `decimal` | orders text by the number that it writes: `9` before `10`, `1.0` equals `1.00`; other text is last |
 | `decimal_add(a, b)` `decimal_sub(a, b)` `decimal_mul(a, b)` | the exact result, as text |
-| `decimal_div(a, b)` | exact where the quotient terminates, else rounded half to even to 28 significant digits |
+| `decimal_div(a, b)` | the quotient, rounded as `mapper.types.decimals.divide` says |
 | `decimal_cmp(a, b)` | -1, 0 or 1 |
 | `decimal_sum(a)` | aggregate and window: the exact sum, with as many places as its most exact term; of no rows NULL |
 | `decimal_avg(a)` | aggregate and window: `decimal_div(decimal_sum(a), count(a))` |
 | `integer_exact(a)` | a, if it is an integer; arithmetic that overflowed 64 bits is not, since SQLite makes it a real |
 | `real_exact(a)` | the float nearest to a number or to decimal text, `inf` included |
 | `unhex_exact(a)` | the bytes of hexadecimal text |
+| `several_rows(a)` | an error: a subquery used as one value gave more than one row |
 | `like_exact(pattern, text[, escape])` | LIKE that tells cases apart |
 
 Decimals are TEXT, INTEGER, or REAL (which counts as its shortest text). An argument of another kind, a division by
@@ -28,10 +30,13 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from gateways.sqlite.aggregates import StringAgg
+from gateways.sqlite.computing import FUNCTIONS as COMPUTING
 from gateways.sqlite.decoding import decimal_of
-from gateways.sqlite.numbers import FUNCTIONS
+from gateways.sqlite.moments import FUNCTIONS as MOMENTS
+from gateways.sqlite.numbers import FUNCTIONS as NUMBERS
 from gateways.sqlite.patterns import like
 from mapper.types import decimals
 from mapper.types.naming import shown
@@ -75,10 +80,11 @@ def register(connection: sqlite3.Connection) -> Failures:
         Where the errors of these functions on this connection are kept.
     """
     failures = Failures()
-    for name, count, function in (*_FUNCTIONS, *FUNCTIONS):
+    for name, count, function in (*_FUNCTIONS, *NUMBERS, *MOMENTS, *COMPUTING):
         connection.create_function(name, count, _watched(function, failures), deterministic=True)
     connection.create_window_function("decimal_sum", 1, partial(_Sum, failures))
     connection.create_window_function("decimal_avg", 1, partial(_Average, failures))
+    connection.create_window_function("string_agg_of", -1, StringAgg)
     connection.create_collation("decimal", _compare_texts)
     return failures
 
@@ -138,6 +144,10 @@ def _real_exact(value: Any) -> float:
     return float(value)
 
 
+def _several_rows(count: int) -> NoReturn:
+    raise ValueError(f"a subquery used as one value gave {'several' if count > 1 else count} rows")
+
+
 _FUNCTIONS: Final[tuple[tuple[str, int, Callable[..., Any]], ...]] = (
     ("decimal_add", 2, _of_two(decimals.add)),
     ("decimal_sub", 2, _of_two(decimals.subtract)),
@@ -147,6 +157,7 @@ _FUNCTIONS: Final[tuple[tuple[str, int, Callable[..., Any]], ...]] = (
     ("integer_exact", 1, _integer_exact),
     ("real_exact", 1, _real_exact),
     ("unhex_exact", 1, bytes.fromhex),
+    ("several_rows", 1, _several_rows),
     ("like_exact", 2, like),
     ("like_exact", 3, like),
 )

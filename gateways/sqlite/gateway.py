@@ -22,6 +22,7 @@ from gateways.sqlite.columns import declared_type
 from gateways.sqlite.connection import Hold
 from gateways.sqlite.dialect import SQLITE
 from gateways.sqlite.execution import asks_for_settings, begins_write, dismiss, execute_alone, run_program
+from gateways.sqlite.explaining import asking, plan_of
 from gateways.sqlite.inline import InlineReads
 from gateways.sqlite.inspection import columns_of, inspection, keeps
 from gateways.sqlite.lanes import Lane
@@ -34,8 +35,19 @@ from gateways.sqlite.streams import SQLiteBatches, growing
 from gateways.sqlite.tracing import Listeners, Trace
 from gateways.sqlite.visits import Visit
 from mapper.capabilities import Capabilities
-from mapper.errors import QueryError
-from mapper.gateway import Batches, Connection, Decode, Gateway, Listener, PoolStatistics, Program, StoredColumn
+from mapper.errors import QueryError, Unsupported
+from mapper.explaining import Plan
+from mapper.gateway import (
+    Batches,
+    Connection,
+    Decode,
+    Executor,
+    Gateway,
+    Listener,
+    PoolStatistics,
+    Program,
+    StoredColumn,
+)
 from mapper.operations import Operation, QuerySql, Result, SqlOperation
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
@@ -116,6 +128,22 @@ class SQLiteGateway(Gateway):
         return keeps(stored, type_)
 
     # Running
+
+    async def explain(self, operation: Operation, *, analyze: bool = False, executor: Executor | None = None) -> Plan:
+        """
+        Ask how an operation is run; see `mapper.gateway.Gateway.explain`.
+
+        Raises:
+            Unsupported: With `analyze`, which SQLite has not; or the operation has no plan.
+        """
+        if analyze:
+            raise Unsupported(
+                "analyze",
+                self.name,
+                "SQLite tells how it runs a statement, and measures nothing",
+                hint="leave out analyze",
+            )
+        return plan_of((await (executor or self).execute(asking(operation))).rows)
 
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         """Return the columns of a relation's table, in their order; None where there is no such table."""

@@ -10,7 +10,8 @@ the package. NULL never gets here.
 | `floor_exact(a)` `ceil_exact(a)` | the nearest integer below or above, of 64 bits |
 | `mod_exact(a, b)` | the remainder with the sign of `a`; of zero NULL |
 | `integer_of(a)` | a number cut off to an integer of 64 bits, or the integer that text writes |
-| `text_of(a)` | the shortest text that reads as the number |
+| `text_of(a)` | the shortest text that reads as the float |
+| `lower_exact(a)` `upper_exact(a)` | text with its letters changed, those of all languages |
 | `decimal_exact(a, precision, scale)` | the decimal with `scale` digits after the point, if it has no more and fits `precision` |
 | `varchar_exact(a, length)` `char_exact(a, length)` | text of at most, or exactly, that many characters |
 | `interval_mul(a, b)` `interval_div(a, b)` | microseconds times or divided by a number, rounded half to even |
@@ -22,6 +23,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from gateways.sql.texts import float_text, lower, upper
 from gateways.sqlite.decoding import decimal_of
 from mapper.types import Char, Numeric, Varchar, decimals
 
@@ -47,7 +49,7 @@ def _round(value: Any, digits: int) -> Any:
     if isinstance(value, int):
         return value if digits >= 0 else _checked(int(decimals.rounded(Decimal(value), digits)))
     if isinstance(value, float):
-        return float(decimals.rounded(Decimal(repr(value)), digits)) if math.isfinite(value) else value
+        return float(decimals.rounded(decimal_of(value), digits)) if math.isfinite(value) else value
     return _written(decimals.rounded(decimal_of(value), digits))
 
 
@@ -85,7 +87,7 @@ def _is_whole(text: str) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return value if isinstance(value, str) else float_text(value)
 
 
 def _decimal(value: Any, precision: int, scale: int) -> str:
@@ -112,6 +114,8 @@ FUNCTIONS: Final[tuple[tuple[str, int, Callable[..., Any]], ...]] = (
     ("mod_exact", 2, _mod),
     ("integer_of", 1, _integer),
     ("text_of", 1, _text),
+    ("lower_exact", 1, lower),
+    ("upper_exact", 1, upper),
     ("decimal_exact", 3, _decimal),
     ("varchar_exact", 2, lambda text, length: Varchar(length).check(text)),
     ("char_exact", 2, lambda text, length: Char(length).check(text)),

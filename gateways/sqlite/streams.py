@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Final, Generic
 from typing_extensions import TypeVar
 
 from gateways.sqlite.pool import Pool
-from gateways.sqlite.reading import Reading
+from gateways.sqlite.raw import readable
+from gateways.sqlite.reading import Reading, fetch
 from gateways.sqlite.tracing import Listeners, Trace
 from mapper.errors import QueryError
+from mapper.gateway import Decode
+from mapper.operations import Operation
 
 if TYPE_CHECKING:
     from gateways.sqlite.worker import Worker
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SQLiteBatches", "growing"]
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 _FIRST: Final = 50  # few rows: the first is there early, and a short result takes one visit
 _FULL: Final = (
@@ -87,9 +91,32 @@ class SQLiteBatches(Generic[T]):
             batch = await self._read()
         return batch or None
 
-    async def _read(self) -> list[T]:
+    @property
+    def holds(self) -> bool:
+        """Whether it holds a connection still; see `mapper.gateway.Batches`."""
+        return not self._ended
+
+    async def fetch(self, operation: Operation, decode: Decode[S]) -> list[S]:
+        """Run another read between two batches; see `mapper.gateway.Batches`."""
+        self._require_one_reader()
+        if self._ended:
+            raise QueryError("the stream holds no connection any more", hint="read on the gateway")
+        self._running = True
+        self._worker.holder = asyncio.current_task()
+        trace = self._listeners.trace()
+        try:
+            return await self._worker.visit(partial(fetch, readable(operation), decode, trace))
+        finally:
+            self._running = False
+            if trace is not None:
+                self._listeners.tell(trace.events)
+
+    def _require_one_reader(self) -> None:
         if self._running:
             raise QueryError("two tasks read one stream at once", hint="read it in one task, and hand the objects on")
+
+    async def _read(self) -> list[T]:
+        self._require_one_reader()
         self._running = True
         self._worker.holder = asyncio.current_task()
         try:

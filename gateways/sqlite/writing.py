@@ -19,9 +19,9 @@ from mapper.errors import MissingRow, StaleRow, StatementError
 from mapper.operations import DeleteSql, Insert, Result, UpdateSql, Upsert
 from mapper.relation import RelationInfo, info
 
-__all__ = ["insert", "upsert", "write_each"]
+__all__ = ["delete_found", "insert", "upsert", "write_each"]
 
-_RESERVE_FROM: Final = 8  # rows from which reserving their keys costs less than having each returned
+_SEQUENCE_FROM: Final = 8  # rows from which telling their keys costs less than having each returned
 _LAST_KEY: Final = 2**63 - 1
 
 
@@ -32,12 +32,19 @@ def insert(session: Session, operation: Insert) -> Result:
         return Result()
     if len(rows) == 1:
         return Result(session.run(sql, rows[0]).rows, 1)
-    with session.atomic():
-        if not operation.returning:
-            return Result(count=session.change_many(sql, rows))
-        reserved = _insert_reserved(session, operation) if len(rows) >= _RESERVE_FROM else None
-        returned = [session.query(sql, row)[0] for row in rows] if reserved is None else reserved
-        return Result(returned, len(rows))
+    try:
+        with session.atomic():
+            if not operation.returning:
+                return Result(count=session.change_many(sql, rows))
+            in_sequence = _insert_in_sequence(session, operation) if len(rows) >= _SEQUENCE_FROM else None
+            return Result(in_sequence or _insert_singly(session, sql, rows), len(rows))
+    except _Differs:
+        with session.atomic():
+            return Result(_insert_singly(session, sql, rows), len(rows))
+
+
+def _insert_singly(session: Session, sql: str, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [session.query(sql, row)[0] for row in rows]
 
 
 def _text(operation: Insert | Upsert) -> str:
@@ -50,14 +57,17 @@ def _text(operation: Insert | Upsert) -> str:
     return operation.sql
 
 
-def _insert_reserved(session: Session, operation: Insert) -> list[tuple[Any, ...]] | None:
+def _insert_in_sequence(session: Session, operation: Insert) -> list[tuple[Any, ...]] | None:
     """
-    Insert rows under the keys that the store would have made up next, which are known as nobody else can insert
-    meanwhile.
+    Insert rows of which the store makes up the keys, and tell which: as nobody else can insert meanwhile, they are those
+    from the next to the last one.
 
     Returns:
         The keys; None where that is not possible, and nothing is done: more than the key comes back, a trigger could
         take keys of the table, or they are used up.
+
+    Raises:
+        _Differs: The last key is not as many behind as there are rows.
     """
     key = operation.returning[0]
     if len(operation.returning) > 1 or not key.autoincrement or key in operation.columns or not _is_plain(operation):
@@ -66,12 +76,10 @@ def _insert_reserved(session: Session, operation: Insert) -> list[tuple[Any, ...
     last = _last_key(session, described, key)
     if last is None or last > _LAST_KEY - len(operation.rows):
         return None
-    keys = range(last + 1, last + 1 + len(operation.rows))
-    session.change_many(
-        _plain(operation, (key, *operation.columns)),
-        ((each, *row) for each, row in zip(keys, operation.rows, strict=True)),
-    )
-    return [(each,) for each in keys]
+    session.change_many(_plain(operation, operation.columns), operation.rows)
+    if session.query("SELECT last_insert_rowid()") != [(last + len(operation.rows),)]:
+        raise _Differs
+    return list(zip(range(last + 1, last + 1 + len(operation.rows)), strict=True))
 
 
 def _last_key(session: Session, described: RelationInfo, key: ColumnInfo) -> int | None:
@@ -190,6 +198,8 @@ def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Result:
                     return Result(count=len(rows))
                 raise _Differs
         except _Differs:
+            if isinstance(operation, DeleteSql) and _refers_to_itself(info(operation.relation)):
+                return _delete_together(session, operation, rows)
             return _write_singly(session, operation, rows)
     if rows and session.change(operation.sql, rows[0]) != 1:
         raise _refusal(session, operation, rows[0])
@@ -197,7 +207,7 @@ def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Result:
 
 
 class _Differs(Exception):
-    """Not as many rows were written as there are keys."""
+    """What many statements did together is not what each should have done."""
 
 
 def _write_singly(session: Session, operation: UpdateSql | DeleteSql, rows: Sequence[Sequence[Any]]) -> Result:
@@ -210,6 +220,57 @@ def _write_singly(session: Session, operation: UpdateSql | DeleteSql, rows: Sequ
             if session.change(operation.sql, row) != 1:
                 raise _refusal(session, operation, row)
     return Result(count=len(rows))
+
+
+def _delete_together(session: Session, operation: DeleteSql, rows: Sequence[Sequence[Any]]) -> Result:
+    """Delete rows of which one may go with another that it refers to, so that all are looked for before."""
+    with session.atomic():
+        named: set[tuple[Any, ...]] = set()
+        for row in rows:
+            session.checkpoint()
+            key = key_values(operation, row)
+            if key in named:
+                raise unchanged_row(operation, row, SQLITE_CODECS, is_there=False)
+            if not session.query(_read_of(operation, "1"), row):
+                raise _refusal(session, operation, row)
+            named.add(key)
+        session.change_many(operation.sql, rows)
+    return Result(count=len(rows))
+
+
+def delete_found(session: Session, operation: DeleteSql) -> Result:
+    """
+    Delete the rows that fulfil a condition. SQLite does not count those that are gone when it comes to them, because
+    they went with another one that they refer to; so they are counted before.
+    """
+    if operation.returning or not _refers_to_itself(info(operation.relation)):
+        return session.run(operation.sql, operation.parameters)
+    with session.atomic():
+        ((count,),) = session.query(_read_of(operation, "count(*)"), operation.parameters)
+        session.run(operation.sql, operation.parameters)
+    return Result(count=count)
+
+
+def _read_of(operation: DeleteSql, items: str) -> str:
+    """Return the text that reads what a delete removes."""
+    return f"SELECT {items} {operation.sql.removeprefix('DELETE ')}"
+
+
+def _refers_to_itself(described: RelationInfo) -> bool:
+    """Whether rows may go with other rows of the same relation: references that are followed on deletion lead back."""
+    waiting, seen = [described], {described.token}
+    while waiting:
+        for column in waiting.pop().columns:
+            target = column.referenced() if column.options.on_delete == "cascade" else None
+            if target is None:
+                continue
+            found = info(target.relation)
+            if found.token == described.token:
+                return True
+            if found.token not in seen:
+                seen.add(found.token)
+                waiting.append(found)
+    return False
 
 
 def _refusal(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> StaleRow | MissingRow:

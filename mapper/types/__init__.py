@@ -10,8 +10,9 @@ from mapper.types.composites import Codec, Enumeration, Json, List
 from mapper.types.documents import document_decoder, document_encoder, encode_document
 from mapper.types.inference import infer, narrow
 from mapper.types.moments import Date, Interval, Time, Timestamp, TimestampTz
-from mapper.types.scalars import Boolean, Bytes, Char, Float, Integer, Numeric, Text, Uuid, Varchar
+from mapper.types.scalars import Boolean, Bytes, Char, Float, Int, Integer, Numeric, Text, Uuid, Varchar
 from mapper.types.storage import Misfit, StorageType, UnknownType
+from mapper.types.widening import wider
 
 __all__ = [
     "Boolean",
@@ -24,6 +25,7 @@ __all__ = [
     "Encoder",
     "Enumeration",
     "Float",
+    "Int",
     "Integer",
     "Interval",
     "Json",
@@ -43,4 +45,5 @@ __all__ = [
     "encode_document",
     "infer",
     "narrow",
+    "wider",
 ]

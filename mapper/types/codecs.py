@@ -24,8 +24,11 @@ class Codecs(Protocol):
 
     MUST: the encoder and decoder of equal types are the same objects while they are in use, and may be called by
     several threads. An encoder is not called with None for a column that can be NULL: None is NULL there. Elsewhere
-    it is called with None, and refuses it unless None is a value, as JSON's null is.
+    it is called with None, and refuses it unless None is a value, as JSON's null is. Codecs are hashable: what is made
+    for them is kept under them.
     """
+
+    def __hash__(self) -> int: ...
 
     @property
     def name(self) -> str:

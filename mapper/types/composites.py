@@ -13,9 +13,9 @@ import attrs
 from typing_extensions import TypeVar
 
 from mapper.errors import DeclarationError
-from mapper.types.documents import document_encoder
+from mapper.types.documents import document_decoder, document_encoder
 from mapper.types.moments import Date
-from mapper.types.naming import annotation_key, identity, type_text
+from mapper.types.naming import annotation_key, identity, snake_case, type_text
 from mapper.types.scalars import Boolean, Bytes, Float, Integer, Numeric, Text, Uuid
 from mapper.types.storage import Misfit, StorageType
 
@@ -36,7 +36,9 @@ class Enumeration(StorageType[enum.Enum]):
     Attributes:
         cls: The enumeration; None until `narrow` takes it from the column's annotation.
         by: `"value"` or `"name"`.
-        native: Use the store's own enumeration type where it has one; such a type goes by text.
+        native: Use an enumeration type of the store's own where it has such. Its members are text, and sort in the order
+            of their definition.
+        name, schema: What the store's own type is called, by default the class's name in snake case, and its namespace.
         stored: The storage type of what is kept.
 
     Raises:
@@ -46,17 +48,28 @@ class Enumeration(StorageType[enum.Enum]):
     cls: type[enum.Enum] | None = None
     by: Literal["value", "name"] = attrs.field(default="value", kw_only=True)
     native: bool = attrs.field(default=False, kw_only=True)
+    name: str | None = attrs.field(default=None, kw_only=True)
+    schema: str | None = attrs.field(default=None, kw_only=True)
     stored: StorageType[Any] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.by not in ("value", "name"):
             raise DeclarationError(f"Enumeration(by={self.by!r}): expected 'value' or 'name'")
+        if not self.native and (self.name, self.schema) != (None, None):
+            raise DeclarationError(
+                "Enumeration(name=…, schema=…) names a type that it does not use", hint="add native=True"
+            )
         object.__setattr__(self, "stored", self._stored())
         super().__attrs_post_init__()
 
     @property
     def python(self) -> type[enum.Enum]:
         return self.cls or enum.Enum
+
+    @property
+    def own_name(self) -> str:
+        """What the store's own type is called."""
+        return snake_case(self.python.__name__) if self.name is None else self.name
 
     def check(self, value: object) -> enum.Enum:
         if self.cls is None or not isinstance(value, self.cls):
@@ -102,6 +115,11 @@ class Enumeration(StorageType[enum.Enum]):
                 )
             return Text()
         stored = _type_of_values(self.python)
+        if self.native and not isinstance(stored, Text):
+            raise DeclarationError(
+                f"the values of {self.python.__name__} are no text, which the members of a store's own type are",
+                hint="keep it by name: column(type=Enumeration(by='name', native=True))",
+            )
         for member in self.python:
             try:
                 stored.check(member.value)
@@ -111,7 +129,8 @@ class Enumeration(StorageType[enum.Enum]):
 
     def _key(self) -> str:
         name = identity(self.cls) if self.cls is not None else ""
-        return f"e{'n' if self.by == 'name' else 'v'}{'!' if self.native else ''}:{name}"
+        own = f"!{self.schema!r}.{self.own_name!r}" if self.native else ""
+        return f"e{'n' if self.by == 'name' else 'v'}{own}:{name}"
 
 
 def _type_of_values(cls: type[enum.Enum]) -> StorageType[Any]:
@@ -176,6 +195,12 @@ class List(StorageType[list[Any]]):
             raise misfit.within(f"item {len(result)}") from None
         return result
 
+    def portable(self, value: Any) -> list[Any]:
+        return [None if each is None else self.item.portable(each) for each in value]
+
+    def restored(self, value: Any) -> list[Any]:
+        return self.converted(value, self.item.restored)
+
     def _key(self) -> str:
         return f"l{'?' if self.nullable else ''}({self.item.key})"
 
@@ -209,6 +234,12 @@ class Json(StorageType[Any]):
         """
         document_encoder(self.annotation)(value)
         return value
+
+    def portable(self, value: Any) -> str:
+        return document_encoder(self.annotation)(value)
+
+    def restored(self, value: Any) -> Any:
+        return document_decoder(self.annotation)(value)
 
     def _key(self) -> str:
         return "j" if self.annotation is None else f"j:{annotation_key(self.annotation)}"
@@ -257,6 +288,12 @@ class Codec(StorageType[Any], Generic[T]):
             return convert(stored)
         except Misfit as misfit:
             raise misfit.within(f"{type_text(self.of)} as its codec encodes it") from None
+
+    def portable(self, value: Any) -> Any:
+        return self.storage.portable(self.encode(value))
+
+    def restored(self, value: Any) -> T:
+        return self.decode(self.storage.restored(value))
 
     def _encoded(self, value: object) -> Any:
         if not isinstance(value, self.of):

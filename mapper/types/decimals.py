@@ -24,14 +24,21 @@ __all__ = [
     "subtract",
     "text",
     "total",
+    "trimmed",
 ]
 
 DIGITS_BEFORE: Final = 131_072
 DIGITS_AFTER: Final = 16_383
 """Digits before and after the point: the limits of PostgreSQL's `numeric` (manual, 8.1.2), kept everywhere."""
 
-QUOTIENT_DIGITS: Final = 28
-"""Significant digits of a quotient that does not terminate, as in Python's default context."""
+QUOTIENT_PLACES: Final = 28
+"""Digits after the point of a quotient, where its operands have not more."""
+
+QUOTIENT_DIGITS: Final = 16
+"""Digits of a quotient that is so small that there would be fewer."""
+
+_GROUP: Final = 4
+_MOST_PLACES: Final = 1000
 
 _DIGITS: Final = 2 * (DIGITS_BEFORE + DIGITS_AFTER)  # a product of two such numbers
 _LIMIT: Final = 999_999
@@ -129,20 +136,44 @@ def multiply(left: Decimal, right: Decimal) -> Decimal:
 
 def divide(left: Decimal, right: Decimal) -> Decimal:
     """
-    The quotient: exact where it terminates, else rounded half to even to 28 significant digits.
-
-    An operand with more digits than that gives the quotient as many.
+    The quotient, rounded half away from zero as in PostgreSQL: to 28 digits after the point, or to more where an operand
+    has more or the quotient is so small that fewer than 16 of its digits would be left. Without trailing zeros.
 
     Raises:
         ZeroDivisionError: `right` is zero.
     """
     if not right:
         raise ZeroDivisionError(f"division of {text(left)} by zero")
-    have, by = len(left.as_tuple().digits), len(right.as_tuple().digits)
-    try:  # a terminating quotient needs at most the digits of 1 / 2**n, and 2**n < 10**by
-        return _context(have + 4 * by, InvalidOperation, Inexact).divide(left, right)
-    except Inexact:
-        return _context(max(QUOTIENT_DIGITS, have, by), InvalidOperation).divide(left, right)
+    places = _quotient_places(left, right)
+    (above, below), (by_above, by_below) = left.as_integer_ratio(), right.as_integer_ratio()
+    numerator, denominator = abs(above * by_below) * 10**places, abs(below * by_above)
+    digits = (2 * numerator + denominator) // (2 * denominator)
+    quotient = _EXACT.scaleb(Decimal(digits), -places)
+    return trimmed(quotient.copy_negate() if (left < 0) is not (right < 0) else quotient)
+
+
+def trimmed(value: Decimal) -> Decimal:
+    """The decimal without zeros at the end of what follows its point."""
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent >= 0:
+        return value
+    return normalised(_EXACT.normalize(value))
+
+
+def _quotient_places(left: Decimal, right: Decimal) -> int:
+    """Count the digits after the point of a quotient; see `select_div_scale` in PostgreSQL's `numeric.c`."""
+    weight, first = _leading(left)
+    by_weight, by_first = _leading(right)
+    groups = weight - by_weight - (first <= by_first)
+    return min(max(QUOTIENT_PLACES, scale(left), scale(right), QUOTIENT_DIGITS - _GROUP * groups), _MOST_PLACES)
+
+
+def _leading(value: Decimal) -> tuple[int, int]:
+    """Return the power of 10,000 and the value of the leading one of the groups of four digits that a decimal is kept as."""
+    if not value:
+        return 0, 0
+    weight = value.adjusted() // _GROUP
+    return weight, int(_EXACT.scaleb(value.copy_abs(), -_GROUP * weight))
 
 
 def total(values: Iterable[Decimal]) -> Decimal:

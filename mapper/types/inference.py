@@ -53,7 +53,8 @@ def infer(annotation: Any) -> tuple[StorageType[Any], bool]:
 
     `datetime` is aware. A list of single values is a `List`, any other list a document. Of `Annotated`, metadata that
     is a storage type narrows the annotation and the rest is ignored. The values of a `Literal` are kept by their
-    type, and no others refused.
+    type, and no others refused. A class of values with a class method `__storage_type__` is asked for its type, with
+    the arguments that the annotation gives it.
 
     Raises:
         UnknownType: No storage type keeps such values, or a name in the annotation is not resolved.
@@ -139,6 +140,10 @@ def _of_one(annotation: Any) -> StorageType[Any]:
         )
     if origin is Literal:
         return _of_literal(annotation)
+    own = getattr(origin or annotation, "__storage_type__", None)
+    if own is not None:
+        stored: StorageType[Any] = own(*get_args(annotation))
+        return stored
     if _is_list(annotation):
         return _of_list(annotation)
     if shapes.is_record(annotation) or shapes.is_dict(annotation):
@@ -209,11 +214,12 @@ def _narrowed(present: tuple[Any, ...], annotation: Any, storage: StorageType[An
         return _narrowed_list(only, storage)
     if isinstance(storage, Codec):
         fits = only is not None and (storage.python is only or storage.python is get_origin(only))
+        completed: StorageType[Any] | None = storage if fits else None
     else:
-        fits = only is not None and _plain(only) is storage.python
-    if not fits:
+        completed = storage.completed(tuple([_plain(each) for each in present]))
+    if completed is None:
         raise _mismatch(annotation, storage)
-    return storage
+    return completed
 
 
 def _plain(annotation: Any) -> Any:

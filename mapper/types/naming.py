@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-__all__ = ["annotation_key", "identity", "shown", "type_text"]
+__all__ = ["annotation_key", "identity", "shown", "snake_case", "type_text"]
 
 _SHOWN: Final = 60  # characters of a value in a message
 _UNIONS: Final = (Union, types.UnionType)
@@ -27,6 +27,11 @@ def shown(value: object) -> str:
     except Exception:  # a foreign repr may raise anything, and a message must not
         return f"{name} (which has no repr)"
     return f"{name} {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}"
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as that of something in a store: `BlogPost` is `blog_post`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 _names: Final[WeakKeyDictionary[Any, str]] = WeakKeyDictionary()

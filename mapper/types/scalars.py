@@ -6,10 +6,11 @@ In goes a Python value, out comes one of the exact class, or a `Misfit`. The com
 """
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import attrs
+import msgspec
 
 from mapper.errors import DeclarationError
 from mapper.types import decimals
@@ -20,6 +21,7 @@ __all__ = [
     "Bytes",
     "Char",
     "Float",
+    "Int",
     "Integer",
     "Numeric",
     "Text",
@@ -40,6 +42,8 @@ _FINITE: Final = (
 class Integer(StorageType[int]):
     """`int` of 64 bits with sign. A bool is refused; an int subclass such as an `IntEnum` becomes an int."""
 
+    as_it_is: ClassVar[str | None] = f"type({{0}}) is int and {SMALLEST} <= {{0}} <= {LARGEST}"
+
     @property
     def python(self) -> type[int]:
         return int
@@ -56,8 +60,42 @@ class Integer(StorageType[int]):
 
 
 @attrs.frozen
+class Int(Integer):
+    """
+    `int` of fewer bits, for columns that a schema has narrower: `Int(32)`, and `Int(16)`.
+
+    Attributes:
+        bits: 16, 32 or 64, with sign.
+    """
+
+    as_it_is: ClassVar[str | None] = None
+
+    bits: int
+
+    def __attrs_post_init__(self) -> None:
+        if self.bits not in {16, 32, 64}:
+            raise DeclarationError(f"Int({self.bits!r}): expected 16, 32 or 64 bits")
+        Integer.__attrs_post_init__(self)
+
+    @property
+    def plain(self) -> StorageType[int]:
+        return Integer()
+
+    def check(self, value: object) -> int:
+        number = Integer.check(self, value)
+        if -(1 << self.bits - 1) <= number < 1 << self.bits - 1:
+            return number
+        raise Misfit(value, f"an int of {self.bits} bits", hint="store larger ones in a column of more bits")
+
+    def _key(self) -> str:
+        return f"i{self.bits}"
+
+
+@attrs.frozen
 class Boolean(StorageType[bool]):
     """`bool`, and nothing that is merely true or false."""
+
+    as_it_is: ClassVar[str | None] = "{0} is True or {0} is False"
 
     @property
     def python(self) -> type[bool]:
@@ -77,6 +115,8 @@ class Float(StorageType[float]):
     """
     `float` of 64 bits; an int where it is one exactly. What a gateway makes of NaN and infinities is its own rule.
     """
+
+    as_it_is: ClassVar[str | None] = "type({0}) is float"
 
     @property
     def python(self) -> type[float]:
@@ -111,6 +151,8 @@ class Text(StorageType[str]):
     `str` of any length, without NUL (which PostgreSQL cannot keep) and without lone surrogates (which no store can).
     """
 
+    as_it_is: ClassVar[str | None] = "type({0}) is str and {0}.isascii() and '\\0' not in {0}"
+
     @property
     def python(self) -> type[str]:
         return str
@@ -141,6 +183,9 @@ def _require_length(kind: str, length: object) -> None:
         raise DeclarationError(f"{kind}({length!r}): expected a number of characters from 1", hint=f"write {kind}(50)")
 
 
+_TEXT: Final = Text()
+
+
 @attrs.frozen
 class Varchar(StorageType[str]):
     """`str` of at most `length` characters (code points); otherwise as `Text`."""
@@ -154,6 +199,10 @@ class Varchar(StorageType[str]):
     @property
     def python(self) -> type[str]:
         return str
+
+    @property
+    def unlimited(self) -> StorageType[str]:
+        return _TEXT
 
     def check(self, value: object) -> str:
         if type(value) is str and len(value) <= self.length and value.isascii() and "\x00" not in value:
@@ -181,6 +230,10 @@ class Char(StorageType[str]):
     @property
     def python(self) -> type[str]:
         return str
+
+    @property
+    def unlimited(self) -> StorageType[str]:
+        return _TEXT
 
     def check(self, value: object) -> str:
         if type(value) is str and len(value) == self.length and value.isascii() and "\x00" not in value:
@@ -249,6 +302,10 @@ class Numeric(StorageType[Decimal]):
     def python(self) -> type[Decimal]:
         return Decimal
 
+    @property
+    def unlimited(self) -> StorageType[Decimal]:
+        return self if self.precision is None else _NUMERIC
+
     def check(self, value: object) -> Decimal:
         if self.precision is None and type(value) is Decimal and decimals.ready_text(value):
             return value
@@ -258,6 +315,11 @@ class Numeric(StorageType[Decimal]):
         if not decimals.fits(number):
             raise Misfit(value, _FINITE)
         return decimals.normalised(number)
+
+    def restored(self, value: Any) -> Decimal:
+        """A store may have what is no number."""
+        number = msgspec.convert(value, Decimal, strict=False)
+        return self.check(number) if number.is_finite() else number
 
     def _scaled(self, number: Decimal, precision: int, scale: int) -> Decimal:
         expected = f"a Decimal of at most {precision - scale} digits before and {scale} after the point"
@@ -283,6 +345,9 @@ def _as_decimal(value: object) -> Decimal:
         else None
     )
     raise Misfit(value, "a Decimal", hint=hint)
+
+
+_NUMERIC: Final = Numeric()
 
 
 @attrs.frozen

@@ -6,9 +6,10 @@ exactly.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic
 
 import attrs
+import msgspec
 from typing_extensions import TypeVar
 
 from mapper.types.naming import shown
@@ -75,7 +76,11 @@ class StorageType(ABC, Generic[T]):
 
     Attributes:
         key: Short text, equal exactly for equal types within a process; part of structural keys.
+        as_it_is: Source of a condition on `{0}` that holds for values, the commonest ones, which `check` returns as
+            they are: generated functions have it in the place of a call. None where there is none.
     """
+
+    as_it_is: ClassVar[str | None] = None
 
     key: str = attrs.field(init=False, eq=False, repr=False)
 
@@ -86,6 +91,47 @@ class StorageType(ABC, Generic[T]):
     @abstractmethod
     def python(self) -> type[Any]:
         """The class of the values that a user sees; `object` where they have no common one."""
+
+    @property
+    def plain(self) -> "StorageType[Any]":
+        """
+        The type that expressions see, by which operators are chosen: itself, or what it is a narrower kind of, where
+        only the column is to know that.
+        """
+        return self
+
+    @property
+    def unlimited(self) -> "StorageType[Any]":
+        """
+        The same type without limits of length, precision and scale: of values that are compared with a column's, and not
+        stored in it.
+        """
+        return self
+
+    def completed(self, members: tuple[Any, ...]) -> "StorageType[Any] | None":
+        """
+        Complete the type by what its column is annotated with.
+
+        Args:
+            members: The members of the annotation apart from None; mostly one.
+
+        Returns:
+            The type; None where the annotation's values are not those of the type.
+        """
+        return self if members == (self.python,) else None
+
+    def portable(self, value: Any) -> Any:
+        """Return a value of the type, not None, in a form that MessagePack holds: for the cursors of pages."""
+        return value
+
+    def restored(self, value: Any) -> Any:
+        """
+        Return the value that such a form stands for.
+
+        Raises:
+            ValueError, TypeError: It stands for none of this type.
+        """
+        return self.check(msgspec.convert(value, self.python, strict=False))
 
     @abstractmethod
     def check(self, value: object) -> T:

@@ -2,30 +2,54 @@
 Every python block of README.md and of the pages in docs/ runs.
 
 The blocks of one page share a namespace and run in order, in a temporary directory, inside an event loop. A block that
-cannot run has `<!-- no-run: why -->` on the line before it.
+cannot run has `<!-- no-run: why -->` on the line before it. A page with `<!-- server: postgres -->` on a line of its own
+runs with a database of its own, whose URL its blocks have as `url`.
 """
 
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from tests.docs.blocks import Block, NoReason, UnclosedBlock, blocks, run
+from tests.servers.fixtures import Databases
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]]
 
 
+POSTGRES = "\n<!-- server: postgres -->\n"
+
+
+@pytest.fixture
+async def server(page: str, request: pytest.FixtureRequest) -> AsyncIterator[dict[str, Any]]:
+    """What a page that runs on a server finds in its namespace."""
+    if POSTGRES not in (ROOT / page).read_text("utf-8"):
+        yield {}
+        return
+    databases: Databases = request.getfixturevalue("databases")
+    url = await databases.create()
+    yield {"url": url}
+    await databases.drop(url)
+
+
 @pytest.mark.parametrize("page", PAGES)
-async def test_code_blocks_of_page_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_code_blocks_of_page_run(
+    page: str, server: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     text = (ROOT / page).read_text("utf-8")
-    await run_page(text, str(ROOT / page), tmp_path, monkeypatch)
+    await run_page(text, str(ROOT / page), tmp_path, monkeypatch, **server)
 
 
-async def run_page(text: str, filename: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+async def run_page(
+    text: str, filename: str, directory: Path, monkeypatch: pytest.MonkeyPatch, **names: Any
+) -> ModuleType:
     """Run all blocks of a page in a module of its own, which classes made in it can find by its name."""
     module = ModuleType("page")
+    vars(module).update(names)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(directory)
     for block in blocks(text):

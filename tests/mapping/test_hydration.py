@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 import pytest
 
+from mapper.errors import ValueNotReadable
 from mapper.hydration import Apply, Build, Call, Cell, Node, RowOf, TupleOf, cells_of, compile_batch, place
 from mapper.mapping import MappedColumn, build_mapping
 from mapper.models import inspect_model
@@ -26,7 +27,7 @@ def build(model: Any, *nodes: Node, absent_when: tuple[int, ...] = ()) -> Build:
 def body_of(node: Node, **options: Any) -> list[str]:
     """The generated lines between `try` and `except`."""
     lines = compile_batch(node, **options).__source__.splitlines()
-    assert lines[:2] == ["def decode(rows):", "    try:"]
+    assert lines[:2] == ["def decode(rows, names=()):", "    try:"]
     assert lines[-3:] == ["    except Exception as error:", "        explain(rows, error)", "        raise"]
     return [line.removeprefix("        ") for line in lines[2:-3]]
 
@@ -199,7 +200,7 @@ def test_plan_that_wants_a_model_is_placed_with_one():
 def test_null_in_a_column_that_has_none_is_an_error_with_its_name(node: Node, row: tuple[Any, ...], column: str):
     with pytest.raises(ValueError, match=f"column '{column}' of Posts is NULL, expected a value\nHINT: ") as caught:
         compile_batch(node)([("a", "b", 3), row])
-    assert type(caught.value) is ValueError
+    assert type(caught.value) is ValueNotReadable
 
 
 def test_decoder_that_takes_none_is_not_given_it():
@@ -210,7 +211,7 @@ def test_decoder_that_takes_none_is_not_given_it():
 def test_value_that_cannot_be_decoded_is_an_error_with_its_column():
     with pytest.raises(ValueError, match=r"^column 'visits' of Posts holds 'abc', expected an integer$") as caught:
         compile_batch(TupleOf((TITLE, BODY, VISITS)))([("a", None, "1"), ("a", None, "abc")])
-    assert type(caught.value) is ValueError
+    assert type(caught.value) is ValueNotReadable
     assert isinstance(caught.value.__cause__, ValueError)
 
 

@@ -136,7 +136,7 @@ def test_plan_is_shared_by_queries_of_one_shape_and_kept_in_a_bounded_table():
         (
             select(Posts.title).where(FOREIGN),
             "column Users.name is not among the sources: the query reads from Posts",
-            "join it: .join(Users, on=…)",
+            "join it: .join(Users, on=Posts.author_id == Users.id)",
         ),
         (
             select(Posts.title).where(exists(select(Comments.id).where(UNSAID))),
@@ -146,12 +146,12 @@ def test_plan_is_shared_by_queries_of_one_shape_and_kept_in_a_bounded_table():
         (
             select(Posts.title).where(exists(select(Comments.id).where(Comments.post_id == outer(Users.id)))),
             "column Users.id is not among the sources: the query reads from Posts",
-            "join it: .join(Users, on=…)",
+            "join it: .join(Users, on=Posts.author_id == Users.id)",
         ),
         (
             select(Posts.title).join(Comments, on=Comments.id == Users.id).join(Users, on=Users.id == Posts.author_id),
             "column Users.id is not among the sources: the query reads from Posts, Comments",
-            "join it: .join(Users, on=…)",
+            "join it: .join(Users, on=Posts.author_id == Users.id)",
         ),
     ],
 )

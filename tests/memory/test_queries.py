@@ -10,7 +10,7 @@ from gateways.memory import MemoryGateway
 from mapper import functions as fn
 from mapper.assembly import Clause
 from mapper.errors import QueryError, StatementError
-from mapper.expressions import Expr, Slot
+from mapper.expressions import INTEGER, Expr, Slot
 from mapper.functions import rows_between
 from mapper.query import Query
 from mapper.relation import info
@@ -207,11 +207,11 @@ async def test_lateral_subquery_is_computed_for_each_row(blog: MemoryGateway):
 
 
 async def test_values_are_a_source(blog: MemoryGateway):
-    pairs = FromValues(((literal(1), literal(10)), (literal(3), literal(30))), "pairs", Chain)
+    pairs = FromValues(Slot(0, INTEGER, many=True), Chain)
     query = evolve(
         select(Posts.title, Chain.depth).from_(Posts).assemble(), joins=(Join("inner", pairs, Chain.id == Posts.id),)
     )
-    assert await given(blog, query) == [("one", 10), ("three", 30)]
+    assert await given(blog, query, [(1, 10), (3, 30)]) == [("one", 10), ("three", 30)]
 
 
 # -- groups

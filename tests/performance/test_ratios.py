@@ -1,25 +1,24 @@
 """
-What the framework costs over hand-written code, as ratios of one interleaved run, so that the speed of the machine does
-not matter.
+What the framework costs over hand-written aiosqlite, as ratios of one interleaved run, so that the speed of the machine
+does not matter, and in calls of functions.
 """
 
-import gc
-import statistics
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 import attrs
 import pytest
 
 from gateways.sqlite import SQLiteGateway
-from mapper import Column, Relation, Repository, column, select
+from mapper import Column, One, Relation, Repository, column, prepared, select
 from mapper.testing import RecordingGateway
+from tests.performance.measuring import calls, ratio, timed
 
 ROWS = 100_000
-ROUNDS = 7
 
 
 @attrs.frozen
@@ -65,22 +64,6 @@ async def filled(path: Path) -> None:
             await log.load(Entries, (entry(number + 1) for number in range(ROWS)))
 
 
-async def timed(work: Callable[[], Awaitable[object]]) -> float:
-    gc.collect()
-    begun = time.perf_counter()
-    await work()
-    return time.perf_counter() - begun
-
-
-async def ratio(
-    ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], rounds: int = ROUNDS
-) -> float:
-    """Return the median of the paired ratios after a warm-up of both."""
-    await ours()
-    await theirs()
-    return statistics.median([await timed(ours) / await timed(theirs) for _ in range(rounds)])
-
-
 @pytest.mark.feature("N7")
 @pytest.mark.timeout(180)
 async def test_stream_of_100_000_rows_takes_at_most_1_6_of_handwritten_aiosqlite(path: Path):
@@ -101,7 +84,7 @@ async def test_stream_of_100_000_rows_takes_at_most_1_6_of_handwritten_aiosqlite
                     count += Entry(*row).id > 0
             assert count == ROWS
 
-        assert await ratio(ours, theirs) <= 1.6
+        assert await ratio(ours, theirs, bound=1.6, rounds=5, servers=()) <= 1.6
 
 
 async def test_stream_of_100_000_rows_grows_by_less_than_8_mib(path: Path):
@@ -142,10 +125,121 @@ async def test_commit_of_10_000_pushes_is_a_handful_of_operations_and_ten_times_
     assert apart / together >= 10
 
 
-def best(work: Callable[[], object], times: int = 2000) -> float:
-    """Return the microseconds of one call: the best of several runs, which other work on the machine disturbs least."""
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Note:
+    """What a row says, beside its key."""
+
+    title: str
+    body: str
+    author: int
+    visits: int
+    score: float
+    slug: str
+
+
+class Notes(Relation[Note]):
+    id: Column[int] = column(primary_key=True)
+    title: Column[str]
+    body: Column[str]
+    author: Column[int]
+    visits: Column[int]
+    score: Column[float]
+    slug: Column[str]
+
+
+class Book(Repository[Notes]): ...
+
+
+def note(number: int) -> Note:
+    return Note(f"title {number}", "body " * 4, number % 100, number, number / 7, f"slug-{number}")
+
+
+def values_of(each: Note) -> tuple[Any, ...]:
+    return each.title, each.body, each.author, each.visits, each.score, each.slug
+
+
+@prepared
+def by_key(key: int) -> One[Note, Notes]:
+    return select(Note).from_(Notes).find(key)
+
+
+@pytest.fixture
+async def book(tmp_path: Path) -> AsyncIterator[Book]:
+    async with SQLiteGateway(tmp_path / "book.db") as gateway:
+        book = Book(gateway)
+        await book.push_schema()
+        yield book
+
+
+@pytest.fixture
+async def raw(book: Book, tmp_path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    async with aiosqlite.connect(tmp_path / "book.db") as connection:
+        await connection.execute("PRAGMA synchronous = NORMAL")
+        yield connection
+
+
+async def test_10_000_pushes_with_keys_take_at_most_1_8_of_executemany_without_keys(
+    book: Book, raw: aiosqlite.Connection
+):
+    size = 10_000
+    sql = "INSERT INTO notes (title, body, author, visits, score, slug) VALUES (?, ?, ?, ?, ?, ?)"
+
+    async def ours() -> None:
+        changes = Book.change()
+        refs = changes.inserts(Notes).extend([note(number) for number in range(size)])
+        result = await changes.commit(book)
+        assert len({result[each] for each in refs}) == size
+
+    async def theirs() -> None:
+        cursor = await raw.executemany(sql, [values_of(note(number)) for number in range(size)])
+        assert cursor.rowcount == size
+        await raw.commit()
+
+    assert await ratio(ours, theirs, bound=1.8, rounds=7, servers=()) <= 1.8
+
+
+async def test_updates_of_1000_rows_by_key_take_at_most_2_2_of_executemany(book: Book, raw: aiosqlite.Connection):
+    await book.load(Notes, [note(number) for number in range(1000)])
+    rows = await select(Notes).all(book)
+
+    async def ours() -> None:
+        changes = Book.change()
+        for each in rows:
+            changes.update(Notes, each, Notes.visits.to(each.model.visits + 1))
+        assert (await changes.commit(book)).updated == len(rows)
+
+    async def theirs() -> None:
+        values = [(each.model.visits + 1, each.key) for each in rows]
+        cursor = await raw.executemany("UPDATE notes SET visits = ? WHERE id = ?", values)
+        assert cursor.rowcount == len(rows)
+        await raw.commit()
+
+    assert await ratio(ours, theirs, bound=2.2, servers=()) <= 2.2
+
+
+# -- calls and compiling -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("work", "most"), [("prepared", 28), ("built", 34)])
+async def test_inline_read_calls_few_functions(book: Book, work: str, most: int):
+    await book.load(Notes, [note(1)])
+
+    async def prepared_read() -> None:
+        assert await by_key(1).execute(book) is not None
+
+    async def built_read() -> None:
+        assert await select(Note).from_(Notes).find(1).execute(book) is not None
+
+    assert await calls({"prepared": prepared_read, "built": built_read}[work]) <= most
+
+
+def best(work: Callable[[], object], times: int = 100) -> float:
+    """Return the microseconds of one call: the best of many short runs, some of which nothing else disturbs."""
     runs = []
-    for _ in range(15):
+    for _ in range(300):
         begun = time.perf_counter()
         for _ in range(times):
             work()

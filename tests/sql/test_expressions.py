@@ -55,7 +55,7 @@ CONDITIONS: list[Any] = [
     ),
     pytest.param(
         Posts.visits * 2 - (Posts.id - 1) > 0,
-        f'(({P}"visits" * ?) - ({P}"id" - ?)) > ?',
+        f'integer_exact(({P}"visits" * ?) - ({P}"id" - ?)) > ?',
         (2, 1, 0),
         id="arithmetic",
     ),
@@ -117,13 +117,13 @@ CONDITIONS: list[Any] = [
     ),
     pytest.param(
         Posts.tags.contains("x"),
-        f'EXISTS (SELECT 1 FROM json_each({P}"tags") WHERE value = ?)',
+        f'CASE WHEN {P}"tags" IS NULL THEN NULL ELSE EXISTS (SELECT 1 FROM json_each({P}"tags") WHERE value = ?) END',
         ("x",),
         id="list-contains",
     ),
     pytest.param(
         fragment(bool, "? > 3", Posts.visits + 1) | Posts.public,
-        f'(({P}"visits" + ?) > 3) OR {P}"public"',
+        f'(integer_exact({P}"visits" + ?) > 3) OR {P}"public"',
         (1,),
         id="fragment",
     ),
@@ -146,13 +146,13 @@ CONDITIONS: list[Any] = [
         id="coalesce",
     ),
     pytest.param(
-        fn.lower(fn.trim(Posts.title)) == "x", f'lower(trim({P}"title")) = ?', ("x",), id="functions"
+        fn.lower(fn.trim(Posts.title)) == "x", f'lower_exact(trim({P}"title")) = ?', ("x",), id="functions"
     ),
     pytest.param(
         Posts.made > datetime(2024, 1, 2, tzinfo=UTC), f'{P}"made" > ?', ("2024-01-02 00:00:00+00:00",), id="moment"
     ),
     pytest.param(
-        fn.year(Posts.made) == 2024, f"CAST(strftime('%Y', {P}\"made\") AS INTEGER) = ?", (2024,), id="year"
+        fn.year(Posts.made) == 2024, f'year_of({P}"made") = ?', (2024,), id="year"
     ),
     pytest.param(
         Posts.body == Placeholder(0, "body"), f'{P}"content" IS ?', None, id="placeholder-nullable"
@@ -336,7 +336,7 @@ def test_excluded_outside_of_an_upsert_is_refused():
         (Posts.visits.cast(bool), [0, 1, 1, 1, 1]),
         (fn.coalesce(Posts.price, Decimal(0)).cast(int), [0, 1, 1, 9, 10]),
         (fn.coalesce(Posts.price, Decimal(0)).cast(float), [0.0, 1.1, 1.1, 9.0, 10.0]),
-        (fn.coalesce(Posts.score, 0.0).cast(str), ["-2.5", "0.0", "0.5", "1e+18", "2.5"]),
+        (fn.coalesce(Posts.score, 0.0).cast(str), ["-2.5", "0", "0.5", "1e+18", "2.5"]),
         (Posts.public.cast(str), ["false", "false", "true", "true", "true"]),
         (Posts.title.cast(bytes), [b"", b"Hell_", b"[a]*?", b"hello", b"world"]),
     ],

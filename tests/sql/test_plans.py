@@ -4,11 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gateways.sql.plans import GENERATED, Plans
+from gateways.postgres.codecs import POSTGRES_CODECS
+from gateways.sql.pieces import Bind
+from gateways.sql.plans import GENERATED, Binder, Plans
+from gateways.sqlite.codecs import SQLITE_CODECS
 from mapper.deferred import Placeholder
 from mapper.select import select
 from mapper.statements import InsertRows
+from mapper.types import Boolean, Float, Integer, StorageType, Text
 from tests.sql.blog import Posts, Users, columns, compiled, compiler
 
 ANY: Any = Posts
@@ -57,7 +63,7 @@ def test_list_of_any_length_has_the_same_text():
         (select(Posts.id).where(Posts.visits > 1), select(Posts.id).where(Posts.visits >= 1)),
         (select(Posts.id).order_by(Posts.id), select(Posts.id).order_by(Posts.id.desc())),
         (select(Posts.id).limit(1), select(Posts.id).offset(1)),
-        (select(Posts.id).where(Posts.id == 1), select(Posts.id).having(Posts.id == 1)),
+        (select(Posts.id).where(Posts.id == 1), select(Posts.id).group_by(Posts.id).having(Posts.id == 1)),
         (select(Posts.id).where(Posts.body == None), select(Posts.id).where(Posts.body == "x")),
         (select(Posts.id), select(Posts.named("p").id)),
         (select(Posts.title.cast(int)), select(Posts.title.cast(float))),
@@ -79,6 +85,34 @@ def test_prepared_query_binds_a_none_as_null():
 def test_more_parameters_than_are_generated_for_are_bound_too():
     query = select(Posts.id).where(*[ANY.visits != each for each in range(GENERATED + 10)])
     assert compiled(query)[1] == tuple(range(GENERATED + 10))
+
+
+VALUES = st.one_of(
+    st.none(), st.integers(-(2**64), 2**64), st.booleans(), st.floats(), st.text(max_size=3), st.just("\x00")
+)
+
+
+@pytest.mark.parametrize("codecs", [SQLITE_CODECS, POSTGRES_CODECS], ids=lambda each: each.name)
+@pytest.mark.parametrize("required", [False, True])
+@given(row=st.tuples(VALUES, VALUES, VALUES, VALUES))
+def test_generated_function_binds_as_the_encoders_do(codecs: Any, required: bool, row: tuple[Any, ...]):
+    types: tuple[StorageType[Any], ...] = (Integer(), Text(), Float(), Boolean())
+    binds = tuple([Bind(index, (each,), required=required) for index, each in enumerate(types)])
+    binder = Binder(tuple([(each.index, codecs.encoder(each.type)) for each in binds]), binds)
+    try:
+        expected = binder._bound(row)
+    except ValueError as error:
+        with pytest.raises(type(error)):
+            binder.fast(row)
+    else:
+        assert [(type(each), each) for each in binder.fast(row)] == [(type(each), each) for each in expected]
+        assert binder.fast([*row]) == binder.fast(row)
+
+
+def test_values_that_are_bound_as_they_are_stay_where_they_are():
+    row = ("a name",)
+    operation: Any = compiler().compile(InsertRows(Users, columns(Users, "name"), [row]))
+    assert operation.rows[0] is row
 
 
 def test_shapes_of_inserts_share_a_plan():

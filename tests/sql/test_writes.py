@@ -368,7 +368,7 @@ def test_writes_to_an_alias_write_the_relation():
     assert operation.sql == 'DELETE FROM "posts" WHERE "posts"."id" = ?'
 
 
-def test_many_rows_are_encoded_column_by_column():
+def test_many_rows_are_encoded_each_by_its_column():
     class Prices(Relation[Membership], name="prices"):
         id: Column[int] = column(primary_key=True)
         role: Column[str]

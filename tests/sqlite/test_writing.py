@@ -97,6 +97,17 @@ async def test_keys_of_a_table_without_a_sequence_are_given_too(make: Make):
     assert [row[0] for row in result.rows] == list(range(42, 62))
 
 
+@pytest.mark.parametrize("sequence", ["", " AUTOINCREMENT"])
+@pytest.mark.parametrize("largest", [-5, -1, 0, 2**31])
+async def test_keys_behind_any_key_that_is_there_belong_to_their_rows(make: Make, sequence: str, largest: int):
+    gateway = make()
+    await gateway.execute(RawSql(f'CREATE TABLE users (id INTEGER PRIMARY KEY{sequence}, "full name" TEXT)'))
+    await gateway.execute(RawSql(f"INSERT INTO users VALUES ({largest}, 'x')"))
+    result = await gateway.execute(gateway.compile(users(20, "id")))
+    stored = (await gateway.execute(RawSql('SELECT id, "full name" FROM users WHERE "full name" <> \'x\''))).rows
+    assert {f"user {place}": key for place, (key,) in enumerate(result.rows)} == {name: key for key, name in stored}
+
+
 # Upserts
 
 

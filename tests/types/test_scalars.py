@@ -268,3 +268,34 @@ def test_quotient_is_exact_or_has_28_digits(left: str, right: str, expected: str
 def test_division_by_zero_is_an_error():
     with pytest.raises(ZeroDivisionError, match=r"division of 1\.5 by zero"):
         decimals.divide(Decimal("1.5"), Decimal("0.00"))
+
+
+@pytest.mark.parametrize(("bits", "fits", "too_large"), [(16, 2**15 - 1, 2**15), (32, -(2**31), -(2**31) - 1)])
+def test_int_of_fewer_bits_refuses_what_does_not_fit(bits: int, fits: int, too_large: int):
+    assert types.Int(bits).check(fits) == fits
+    with pytest.raises(types.Misfit, match=f"an int of {bits} bits"):
+        types.Int(bits).check(too_large)
+
+
+def test_int_of_odd_bits_is_refused():
+    with pytest.raises(DeclarationError, match="expected 16, 32 or 64 bits"):
+        types.Int(31)
+
+
+AS_IT_IS = [each for each in (types.Integer(), types.Boolean(), types.Float(), types.Text()) if each.as_it_is]
+ANYTHING = st.one_of(
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.booleans(),
+    st.text(st.characters(codec=None), max_size=6),
+    st.sampled_from(
+        ["\x00", "a\x00b", "\ud800", LongText("x"), Half(1.5), Level.HIGH, None, 2**63, -(2**63), 2**63 - 1]
+    ),
+)
+
+
+@pytest.mark.parametrize("type_", AS_IT_IS, ids=repr)
+@given(value=ANYTHING)
+def test_value_that_is_taken_as_it_is_is_what_check_returns(type_: types.StorageType[Any], value: Any):
+    if eval(type_.as_it_is.format("value"), {"value": value}):  # type: ignore[union-attr]  # those that have one
+        assert type_.check(value) is value

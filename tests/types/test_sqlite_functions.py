@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.sqlite import functions, numbers
+from gateways.sqlite import aggregates, computing, functions, moments, numbers
 from gateways.sqlite.functions import Failures, register
 from mapper.types import decimals
 from tests.types import values
@@ -230,7 +230,7 @@ def test_like_does_not_backtrack(connection: sqlite3.Connection):
 
 
 def test_every_function_is_documented():
-    documented = f"{functions.__doc__}{numbers.__doc__}"
+    documented = "".join([str(each.__doc__) for each in (aggregates, computing, functions, moments, numbers)])
     connection = sqlite3.connect(":memory:")
     before = {row[0] for row in connection.execute("SELECT name FROM pragma_function_list")}
     register(connection)

@@ -4,7 +4,7 @@ from typing import reveal_type
 
 import attrs
 
-from mapper import Column, Keyed, Relation, Repository, Versioned, column, excluded
+from mapper import BelongsTo, Column, HasMany, Keyed, Ref, Relation, Repository, Versioned, column, excluded
 
 
 @attrs.frozen
@@ -38,6 +38,14 @@ class Drafts(Relation[Post], name="drafts"):
     title: Column[str]
 
 
+class PostComments(HasMany[Posts, Comments]):
+    key = Comments.post_id
+
+
+class CommentPost(BelongsTo[Comments, Posts]):
+    key = Comments.post_id
+
+
 class BlogRepository(Repository[Posts | Comments]): ...
 
 
@@ -48,7 +56,8 @@ async def changes(blog: BlogRepository, kept: Versioned[Keyed[Post, int]]) -> No
     changes = BlogRepository.change()
     posts = changes.inserts(Posts)
     ref = posts.push(Post("hello"), Posts.public.to(True))
-    reveal_type(ref)  # revealed: Ref[int]
+    reveal_type(ref)  # revealed: Pushed[int, Posts]
+    key: Ref[int] = ref
     reveal_type(posts.extend([Post("a"), Post("b")]))  # revealed: list[Ref[int]]
     changes.inserts(Comments).push(Comment("first"), Comments.post_id.to(ref))
     changes.updates(Posts).where(Posts.title.like("h%")).set(Posts.visits.to(Posts.visits + 1))
@@ -63,6 +72,39 @@ async def changes(blog: BlogRepository, kept: Versioned[Keyed[Post, int]]) -> No
     reveal_type(result[ref])  # revealed: int
     reveal_type(result.get(ref))  # revealed: int | None
     reveal_type(result.inserted)  # revealed: int
+
+
+def related(kept: Versioned[Keyed[Post, int]], comment: Keyed[Comment]) -> None:
+    changes = BlogRepository.change()
+    ref = changes.inserts(Posts).push(Post("hello"))
+    reveal_type(
+        ref.with_(PostComments, [Comment("a"), (Comment("b"), Comments.id.to(3))])
+    )  # revealed: Pushed[int, Posts]
+    reveal_type(changes.children(PostComments, ref))  # revealed: Children[Comment, Comments, int, Keyed[Comment, int]]
+    reveal_type(changes.children(PostComments, kept).push(Comment("a")))  # revealed: Pushed[int, Comments]
+    changes.children(PostComments, 7).extend([Comment("a"), comment])
+    changes.link(PostComments, ref, comment)
+    changes.link(CommentPost, comment, 7)
+    changes.unlink(PostComments, kept, comment, 7)
+    changes.replace(PostComments, kept, [comment, Comment("new"), (comment, Comments.text.to("x"))])
+    changes.update(Posts, ref, Posts.title.to("x"))
+    changes.update(Posts, 7, Posts.title.to("x"))
+    changes.delete(Posts, 7)
+
+
+def related_refused(kept: Versioned[Keyed[Post, int]], comment: Keyed[Comment]) -> None:
+    changes = BlogRepository.change()
+    drafts = DraftRepository.change()
+    comment_ref = changes.inserts(Comments).push(Comment("x"))
+    ref = changes.inserts(Posts).push(Post("hello"))
+    ref.with_(PostComments, [Post("x")])  # error: a model of another relation
+    comment_ref.with_(PostComments, [Comment("x")])  # error: a relationship of another relation
+    changes.children(PostComments, kept).push(Post("x"))  # error: a model of another relation
+    changes.children(PostComments, comment)  # error: an owner of another relation
+    changes.link(PostComments, kept, "7")  # error: a key of another type
+    changes.replace(PostComments, kept, [Post("x")])  # error: a model of another relation
+    drafts.children(PostComments, 7)  # error: a relation that the repository does not store
+    changes.update(Posts, "7", Posts.title.to("x"))  # error: a key of another type
 
 
 async def transactions(blog: BlogRepository) -> None:

@@ -1,0 +1,92 @@
+"""
+One row at most, by primary key.
+
+A query restricted to a key goes in; it is awaited instead of iterated.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Self
+
+from typing_extensions import TypeVar
+
+from mapper.batched import Batched
+from mapper.errors import ManyRows
+from mapper.explaining import Plan
+from mapper.statements import Select
+from mapper.stores import Stores
+
+if TYPE_CHECKING:
+    from mapper.query import Query
+
+__all__ = ["One"]
+
+T_co = TypeVar("T_co", covariant=True)
+R = TypeVar("R", default=Any)
+
+
+class One(Generic[T_co, R]):
+    """At most one row, by primary key: awaited, and None where the key is absent."""
+
+    __slots__ = ("_query",)
+
+    def __init__(self, query: "Query[T_co, R]") -> None:
+        self._query = query
+
+    async def execute(self, repository: Stores[R]) -> T_co | None:
+        """
+        Return the row, or None.
+
+        Raises:
+            NotStored: The relation is not in the repository. Before I/O.
+        """
+        query = self._query
+        rows = await query._fetched(repository)
+        if len(rows) > 1:
+            raise ManyRows(f"a key of {query._name()} gives several rows through joins", query=query, count=len(rows))
+        return rows[0] if rows else None
+
+    async def explain(self, repository: Stores[R], *, analyze: bool = False) -> Plan:
+        """As `Query.explain`."""
+        return await self._query.explain(repository, analyze=analyze)
+
+    def _batched(self) -> Batched[T_co | None, R]:
+        return Batched(self._query, single=True)
+
+    @property
+    def key(self) -> str:
+        """The shape; see `Query.key`."""
+        return self._query.key
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """The values; see `Query.parameters`."""
+        return self._query.parameters
+
+    def assemble(self) -> Select:
+        """As `Query.assemble`."""
+        return self._query.assemble()
+
+    def with_parameters(self, values: tuple[Any, ...]) -> Self:
+        """As `Query.with_parameters`."""
+        return type(self)(self._query.with_parameters(values))
+
+    def nested_parameters(self) -> Iterator[Any]:
+        """As `Query.nested_parameters`."""
+        return self._query.nested_parameters()
+
+    def bound(self, arguments: Sequence[Any]) -> Self:
+        """As `Query.bound`."""
+        return type(self)(self._query.bound(arguments))
+
+    def __eq__(self, other: object) -> bool:
+        return self._query == other._query if isinstance(other, One) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._query)
+
+    def __str__(self) -> str:
+        """As of a `Query`."""
+        return str(self._query)
+
+    def __repr__(self) -> str:
+        return f"<One {repr(self._query).removeprefix('<Query ')}"
