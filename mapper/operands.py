@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from mapper import types
 from mapper.errors import QueryError
-from mapper.expressions import INTEGER, Expr, Parameter
+from mapper.expressions import INTEGER, NUMERIC, Expr, Parameter
 
-__all__ = ["document", "listed", "moment", "numeric", "textual", "whole"]
+__all__ = ["document", "listed", "moment", "numeric", "textual", "whole", "without_scale"]
 
 NUMBERS: Final = (types.Integer, types.Float, types.Numeric)
 MOMENTS: Final = (types.Timestamp, types.TimestampTz, types.Date)
@@ -47,6 +47,11 @@ def document(name: str, item: Any) -> Expr[Any, Any]:
 def whole(value: Any) -> Expr[int, Any]:
     """Return a number of characters or places: a value, or an expression."""
     return value if isinstance(value, Expr) else Parameter(value, INTEGER)
+
+
+def without_scale(type_: types.StorageType[Any]) -> types.StorageType[Any]:
+    """Return the type of what is computed of such numbers, which may need more digits than they have."""
+    return NUMERIC if isinstance(type_, types.Numeric) else type_
 
 
 def _required(name: str, item: Any, fits: Callable[[Expr[Any, Any]], bool], expected: str, hint: str) -> Expr[Any, Any]:

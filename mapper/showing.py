@@ -13,11 +13,11 @@ from attrs import field, frozen
 from mapper.assembly import walk
 from mapper.errors import MapperError
 from mapper.expressions import Attribute, Call, Expr, Order, Slot, Subquery
-from mapper.functions import in_order
 from mapper.placeholders import split_placeholders
 from mapper.relation import info
 from mapper.statements import Cte, FromRaw, FromRelation, FromSelect, FromValues, Join, Select, Source
 from mapper.terms import Excluded, Outer
+from mapper.windows import in_order
 from mapper.wording import Style, Words
 
 __all__ = ["one_line", "shown"]

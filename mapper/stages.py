@@ -48,7 +48,7 @@ __all__ = [
     "shape_key",
 ]
 
-CHUNK: Final = 5000
+CHUNK: Final = 10_000
 """
 Rows of one operation, at most: what is encoded at once stays small, and what an operation costs beside its rows goes
 unnoticed.

@@ -112,7 +112,7 @@ def concat(
     return whole_
 
 
-def concat_ws(separator: str, *texts: Expr[str, R] | Expr[str | None, R]) -> Expr[str, R]:
+def concat_ws(separator: str, *texts: str | Expr[str, R] | Expr[str | None, R]) -> Expr[str, R]:
     """Return the texts that are not NULL with a separator between them; an empty text where all are NULL."""
     if not isinstance(separator, str) or not texts:
         raise QueryError(
@@ -121,9 +121,8 @@ def concat_ws(separator: str, *texts: Expr[str, R] | Expr[str | None, R]) -> Exp
         )
     whole_: Expr[Any, Any] | None = None
     for each in texts:
-        behind: Expr[Any, Any] = _known(
-            Call("concat", (literal(separator), textual("concat_ws", each)), TEXT, nullable=None)
-        )
+        text = textual("concat_ws", literal(each) if isinstance(each, str) else each)
+        behind: Expr[Any, Any] = _known(Call("concat", (literal(separator), text), TEXT, nullable=None))
         whole_ = behind if whole_ is None else Call("concat", (whole_, behind), TEXT, nullable=False)
     assert whole_ is not None
     return Call("substring", (whole_, literal(len(separator) + 1)), TEXT, nullable=False)

@@ -128,7 +128,22 @@ class TransactionBlock(Generic[S]):
             except BaseException as caught:
                 failure = caught
         if failure is not None:
-            cancelled = await self._undo(scope)
+            try:
+                await self._end_badly(scope, error, failure)
+            finally:
+                # They know this frame: with a variable of it they would keep alive what stands above it.
+                del failure, error, cancelled
+            return
+        self._leave_deadline(None)
+        if self._outer is None:
+            await _call(scope.callbacks)
+        if cancelled is not None:
+            raise cancelled
+
+    async def _end_badly(self, scope: TransactionScope, error: BaseException | None, failure: BaseException) -> None:
+        """Roll back, and raise what is to be raised: the failure, unless the block's own error is it."""
+        cancelled = await self._undo(scope)
+        try:
             if scope.undoings and not isinstance(failure, CommitUnknown):
                 await finish(_call_undoings(scope.undoings, failure))
             self._leave_deadline(failure)
@@ -136,12 +151,9 @@ class TransactionBlock(Generic[S]):
                 raise cancelled
             if failure is not error:
                 raise failure
-            return
-        self._leave_deadline(None)
-        if self._outer is None:
-            await _call(scope.callbacks)
-        if cancelled is not None:
-            raise cancelled
+        finally:
+            scope.failure = None
+            del error, failure, cancelled
 
     async def _require_all_well(self, scope: TransactionScope) -> None:
         """Refuse to commit what has failed, was cancelled, or took too long."""

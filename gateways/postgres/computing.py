@@ -23,7 +23,7 @@ _UTC: Final = "({0} AT TIME ZONE 'UTC')"
 _UNITS: Final = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
 _F0: Final = "CAST({0} AS float8)"
 _F1: Final = "CAST({1} AS float8)"
-_SIZE: Final = "CAST(least(greatest({1}, 0), 2147483647) AS int)"
+_SIZE: Final = "CAST(CASE WHEN {1} < 0 THEN 0 WHEN {1} > 2147483647 THEN 2147483647 ELSE {1} END AS int)"
 _OUTSIDE: Final = f"({_F0} = 0 AND {_F1} < 0) OR ({_F0} < 0 AND {_F1} <> floor({_F1}))"
 
 

@@ -14,8 +14,9 @@ from typing import Any
 from typing_extensions import TypeVar
 
 from gateways.postgres.connections import Connections
+from gateways.postgres.errors import reraise
 from gateways.postgres.events import Events, Measured
-from gateways.postgres.execution import failure, may_write, perform, readable
+from gateways.postgres.execution import failed, may_write, perform, readable
 from gateways.postgres.reading import fetch_on
 from gateways.postgres.session import Session
 from gateways.postgres.streams import Lease, PostgresBatches, ended, growing
@@ -131,12 +132,7 @@ class PostgresConnection(Connection):
             await self._streams.leave_to(operation)
             result = await perform(session, operation)
         except BaseException as error:
-            raised = failure(session, error, operation)
-            if measured is not None:
-                measured.end(operation, error=raised)
-            if raised is error:
-                raise
-            raise raised from error
+            reraise(failed(session, error, operation, measured), error)
         if measured is not None:
             measured.end(operation, result.count)
         return result

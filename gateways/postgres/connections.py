@@ -106,7 +106,9 @@ class Connections:
         loop = self._loop
         if loop is None or get_ident() != self._thread or not loop.is_running():
             self._bind()
-        now = monotonic()
+        now, idle = monotonic(), self._state.idle
+        if idle and now - idle[-1].since < QUIET_SECONDS and not idle[-1].driver.is_closed():
+            return idle.pop()  # as `PoolState.take` would find, in the commonest case
         while (session := self._state.take(now)) is not None:
             if now - session.since < QUIET_SECONDS or session.is_quiet():
                 return session
@@ -254,11 +256,18 @@ class Connections:
         """
         Take a connection back on which nothing is open; one that was altered is reset first, behind the caller's back.
         """
+        state, now = session.home, monotonic()
         if session.altered and session.is_open():
             self.give_later(session)
-        elif not session.home.give(session, monotonic()):
+            return
+        is_spent = session.generation != state.generation or now - session.born >= state.limits.lifetime
+        if not (is_spent or state.waiters or session.driver.is_closed()):
+            session.since = now  # as `PoolState.give` does, in the commonest case
+            state.idle.append(session)
+        elif not state.give(session, now):
             self._discard(session)
-        elif self._timer is None:
+            return
+        if self._timer is None:
             self._watch()
 
     def _discard(self, session: Session) -> None:

@@ -8,7 +8,7 @@ What the driver raised goes in, with the operation that met it; the error of our
 import re
 import socket
 import ssl
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from gateways.postgres.violations import relations_of, violation
 from mapper.errors import (
@@ -36,7 +36,7 @@ from mapper.errors import (
 )
 from mapper.operations import Operation
 
-__all__ = ["PASSING_STATES", "VIOLATIONS", "cannot_connect", "is_of_connecting", "translate", "was_closed"]
+__all__ = ["PASSING_STATES", "VIOLATIONS", "cannot_connect", "is_of_connecting", "reraise", "translate", "was_closed"]
 
 VIOLATIONS: Final[dict[str, type[ConstraintViolation]]] = {
     "23000": ConstraintViolation,
@@ -138,6 +138,21 @@ def translate(error: BaseException, operation: Operation | None, *, lost: bool, 
     if _is_driver_error(error):
         return StatementError(f"the driver refused the statement: {_first_line(error)}", operation=operation)
     return error
+
+
+def reraise(raised: BaseException, error: BaseException) -> NoReturn:
+    """
+    Raise an error of our tree from the driver's; where they are the same, raise it again.
+
+    Nobody on the way keeps a variable with it: the error knows the frames, a frame that knew the error would close the
+    circle, and what stands above in these frames, open streams among it, would be there until the garbage collector comes.
+    """
+    try:
+        if raised is error:
+            raise error
+        raise raised from error
+    finally:
+        del raised, error
 
 
 def was_closed(error: BaseException) -> bool:

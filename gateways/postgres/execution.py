@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from gateways.postgres.calls import run_call
 from gateways.postgres.errors import translate, was_closed
+from gateways.postgres.events import Measured
 from gateways.postgres.inserting import insert
 from gateways.postgres.raw import nature, run_raw, text_of
 from gateways.postgres.session import Session
@@ -32,7 +33,7 @@ from mapper.operations import (
     Upsert,
 )
 
-__all__ = ["IN_TIME", "execute", "failure", "may_write", "perform", "readable", "writes"]
+__all__ = ["IN_TIME", "WRITERS", "execute", "failed", "failure", "may_write", "perform", "readable", "writes"]
 
 T = TypeVar("T")
 
@@ -114,6 +115,14 @@ def failure(session: Session, error: BaseException, operation: Operation | None)
     return raised
 
 
+def failed(session: Session, error: BaseException, operation: Operation, measured: Measured | None) -> BaseException:
+    """Do as `failure`, and tell of the operation."""
+    raised = failure(session, error, operation)
+    if measured is not None:
+        measured.end(operation, error=raised)
+    return raised
+
+
 async def _query(session: Session, operation: QuerySql) -> Result:
     rows = list(map(tuple, await session.driver.fetch(operation.sql, *operation.parameters)))
     return Result(rows, len(rows))
@@ -135,12 +144,17 @@ async def _control(session: Session, operation: Transaction) -> Result:
     return Result()
 
 
-_RUNNERS: Final[dict[type[Any], Callable[[Session, Any], Coroutine[Any, Any, Result]]]] = {
-    QuerySql: _query,
+WRITERS: Final[dict[type[Any], Callable[[Session, Any], Coroutine[Any, Any, Result]]]] = {
     Insert: insert,
     UpdateSql: _write,
     DeleteSql: _write,
     Upsert: upsert,
+}
+"""What always changes the store."""
+
+_RUNNERS: Final[dict[type[Any], Callable[[Session, Any], Coroutine[Any, Any, Result]]]] = {
+    **WRITERS,
+    QuerySql: _query,
     Transaction: _control,
     RawSql: run_raw,
     Call: run_call,

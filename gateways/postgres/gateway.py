@@ -18,8 +18,9 @@ from gateways.postgres.codecs import POSTGRES_CODECS
 from gateways.postgres.connection import Hold
 from gateways.postgres.connections import Connections
 from gateways.postgres.dialect import POSTGRES
+from gateways.postgres.errors import reraise
 from gateways.postgres.events import Events, Measured
-from gateways.postgres.execution import IN_TIME, execute, failure, may_write, perform, readable, writes
+from gateways.postgres.execution import IN_TIME, WRITERS, execute, failed, may_write, perform, readable, writes
 from gateways.postgres.hearing import Hearing
 from gateways.postgres.hosts import Hosts
 from gateways.postgres.inspection import columns_query, keeps, stored_columns, stored_type
@@ -211,13 +212,8 @@ class PostgresGateway(Gateway):
         try:
             records = await session.driver.fetch(operation.sql, *operation.parameters)
         except BaseException as error:
-            stale = _may_be_stale(session, began, operation)
-            raised = await self._failed(session, error, operation)
-            if stale and isinstance(raised, ConnectionLost):
-                return await self._fetch(operation, decode)
-            if raised is error:
-                raise
-            raise raised from error
+            await self._require_stale(session, error, operation, began)
+            return await self._fetch(operation, decode)
         self._pool.give(session)
         return decode(list(map(tuple, records)), ())
 
@@ -230,13 +226,8 @@ class PostgresGateway(Gateway):
             session.altered = isinstance(operation, RawSql) and nature(operation.text).alters
             records = await session.driver.fetch(sql, *parameters)
         except BaseException as error:
-            stale = _may_be_stale(session, began, operation)
-            raised = await self._failed(session, error, operation, measured)
-            if stale and isinstance(raised, ConnectionLost):
-                return await self._fetch(operation, decode)
-            if raised is error:
-                raise
-            raise raised from error
+            await self._require_stale(session, error, operation, began, measured)
+            return await self._fetch(operation, decode)
         await self._pool.settle(session)
         return decoded(records, operation, decode, measured)
 
@@ -247,7 +238,10 @@ class PostgresGateway(Gateway):
         if measured is not None:
             measured.begin()
         try:
-            if isinstance(operation, RawSql):
+            write = WRITERS.get(type(operation))
+            if write is not None:
+                result = await Sheltered(write(session, operation), IN_TIME)
+            elif isinstance(operation, RawSql):
                 work = run_alone(session, operation)
                 result = await (Sheltered(work, IN_TIME) if may_write(operation) else work)
             elif writes(operation):
@@ -255,10 +249,7 @@ class PostgresGateway(Gateway):
             else:
                 result = await execute(session, operation)
         except BaseException as error:
-            raised = await self._failed(session, error, operation, measured)
-            if raised is error:
-                raise
-            raise raised from error
+            reraise(await self._failed(session, error, operation, measured), error)
         if session.altered:
             await self._pool.settle(session)
         else:
@@ -284,29 +275,27 @@ class PostgresGateway(Gateway):
     async def _drive(self, session: Session, program: Program[T]) -> T:
         result: Result | None = None
         error: BaseException | None = None
-        while True:
-            try:
-                operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
-            result, error = None, None
-            try:
-                result = await self._step(session, operation)
-            except Exception as caught:
-                error = caught
+        try:
+            while True:
+                try:
+                    operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
+                except StopIteration as stop:
+                    value: T = stop.value
+                    return value
+                result, error = None, None
+                try:
+                    result = await self._step(session, operation)
+                except Exception as caught:
+                    error = caught
+        finally:
+            del error  # which knows this frame; see `reraise`
 
     async def _step(self, session: Session, operation: Operation) -> Result:
         measured = Measured(self._events) if self._events else None
         try:
             result = await perform(session, operation)
         except BaseException as error:
-            raised = failure(session, error, operation)
-            if measured is not None:
-                measured.end(operation, error=raised)
-            if raised is error:
-                raise
-            raise raised from error
+            reraise(failed(session, error, operation, measured), error)
         if measured is not None:
             measured.end(operation, result.count)
         return result
@@ -316,16 +305,17 @@ class PostgresGateway(Gateway):
         readable(operation)
         measured = Measured(self._events) if self._events else None
         session = await self._begun(measured)
-        began, was_idle = monotonic(), session.was_idle()
+        began = monotonic()
         lease = lease_from(self._pool, session, operation)
         batches = PostgresBatches(lease, operation, decode, growing(), self._events, measured)
         try:
             await batches.begin()
         except ConnectionLost:
-            if was_idle and _may_be_stale(session, began, operation):
-                return await self.stream(operation, decode)
-            raise
-        return batches
+            if not _may_be_stale(session, began, operation):
+                raise
+        else:
+            return batches
+        return await self.stream(operation, decode)
 
     # Connections
 
@@ -339,11 +329,26 @@ class PostgresGateway(Gateway):
         self, session: Session, error: BaseException, operation: Operation, measured: Measured | None = None
     ) -> BaseException:
         """Give the error to be raised, and the connection back, or up where it cannot be used again."""
-        raised = failure(session, error, operation)
+        raised = failed(session, error, operation, measured)
         await self._pool.settle(session)
-        if measured is not None:
-            measured.end(operation, error=raised)
         return raised
+
+    async def _require_stale(
+        self,
+        session: Session,
+        error: BaseException,
+        operation: Operation,
+        began: float,
+        measured: Measured | None = None,
+    ) -> None:
+        """Give the connection back or up, and raise what is to be raised unless the read can be made again."""
+        stale = _may_be_stale(session, began, operation)
+        raised = await self._failed(session, error, operation, measured)
+        try:
+            if not (stale and isinstance(raised, ConnectionLost)):
+                reraise(raised, error)
+        finally:
+            del raised, error
 
     def connection(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Connection]:
         """Hold one connection for the length of a block."""

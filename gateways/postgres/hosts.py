@@ -69,8 +69,10 @@ class Hosts:
                     errors[address] = error
                     if not _may_differ_elsewhere(error):
                         break
-        last = next(reversed(errors.values()))
-        raise self._told(errors) from last
+        try:
+            raise self._told(errors) from next(reversed(errors.values()))
+        finally:
+            errors.clear()  # they know this frame
 
     def _attempts(self) -> Iterable[tuple[Address | None, str | None]]:
         addresses: list[Address | None] = [*self._ordered()] or [None]

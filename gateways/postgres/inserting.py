@@ -5,7 +5,7 @@ An `Insert` goes in; the values to be returned come out, one row for each given 
 order of RETURNING: keys are reserved first, and the rows are sent with them.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -24,15 +24,14 @@ COPY_FROM: Final = 200
 """The number of rows from which COPY pays for its round trips."""
 
 
-def insert(session: Session, operation: Insert) -> Coroutine[Any, Any, Result]:
+async def insert(session: Session, operation: Insert) -> Result:
     """Insert rows, all of them or none, and return what each is to give back."""
-    if len(operation.rows) == 1:
-        return _insert_one(session, operation, operation.rows[0])
-    return _insert_many(session, operation)
-
-
-async def _insert_many(session: Session, operation: Insert) -> Result:
     rows = operation.rows
+    if len(rows) == 1 and operation.returning and operation.sql:
+        # As `_insert_one`, which is spared a coroutine here.
+        return Result(list(map(tuple, await session.driver.fetch(operation.sql, *rows[0]))), 1)
+    if len(rows) == 1:
+        return await _insert_one(session, operation, rows[0])
     if not rows:
         return Result()
     if operation.columns and not operation.returning:
@@ -96,12 +95,12 @@ async def _insert_reserved(session: Session, operation: Insert) -> Result:
     if _fits_arrays(count, operation.columns):
         sql = _reserved_together(described, key, operation.columns)
         return Result(list(map(tuple, await session.driver.fetch(sql, *transposed(operation.rows)))), count)
-    keys = [each[0] for each in await session.driver.fetch(_reservation(described, key), count)]
+    keys: Sequence[Any] = await session.driver.fetchval(_reservation(described, key), count)
     if keys[0] is None:
         return await _insert_singly(session, operation)
-    rows = [(each, *row) for each, row in zip(keys, operation.rows, strict=True)]
-    await _send(session, described, (key, *operation.columns), rows)
-    return Result([(each,) for each in keys], count)
+    rows = ((each, *row) for each, row in zip(keys, operation.rows, strict=True))
+    await _copy(session, described, (key, *operation.columns), rows)
+    return Result(list(zip(keys, strict=True)), count)
 
 
 def _fits_arrays(count: int, columns: Sequence[ColumnInfo]) -> bool:
@@ -116,7 +115,7 @@ def _next(described: RelationInfo, key: ColumnInfo) -> str:
 
 @lru_cache(1024)
 def _reservation(described: RelationInfo, key: ColumnInfo) -> str:
-    return f"SELECT {_next(described, key)} FROM generate_series(1, $1::bigint)"
+    return f"SELECT array_agg({_next(described, key)}) FROM generate_series(1, $1::bigint)"
 
 
 @lru_cache(1024)
@@ -138,7 +137,13 @@ async def _send(
     """Insert rows of which nothing is to come back."""
     if _fits_arrays(len(rows), columns):
         await session.driver.execute(_together(described, tuple(columns)), *transposed(rows))
-        return
+    else:
+        await _copy(session, described, columns, rows)
+
+
+async def _copy(
+    session: Session, described: RelationInfo, columns: Sequence[ColumnInfo], rows: Iterable[Sequence[Any]]
+) -> None:
     await session.driver.copy_records_to_table(
         described.name, schema_name=described.schema, columns=[each.name for each in columns], records=rows
     )

@@ -78,20 +78,22 @@ class PoolState(Generic[C]):
     The connections of a pool.
 
     Attributes:
+        idle: Connections that nobody has, the one that was used last at the end.
+        waiters: Those who wait for one, in the order of asking.
         size: Connections that are open, being opened, or being closed after something was cancelled on them.
         settling: Connections that were given back and are not clean yet, or not closed yet.
         generation: Counts losses; a connection of an earlier generation is closed when it comes back.
     """
 
-    __slots__ = ("_idle", "_waiters", "generation", "limits", "settling", "size")
+    __slots__ = ("generation", "idle", "limits", "settling", "size", "waiters")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.size = 0
         self.settling = 0
         self.generation = 0
-        self._idle: deque[C] = deque()
-        self._waiters: deque[Waiter[C]] = deque()
+        self.idle: deque[C] = deque()
+        self.waiters: deque[Waiter[C]] = deque()
 
     def take(self, now: float) -> C | None:
         """
@@ -100,7 +102,7 @@ class PoolState(Generic[C]):
 
         One that is closed is dropped: nothing is left of it to be closed.
         """
-        idle = self._idle
+        idle = self.idle
         while idle:
             connection = idle.pop()
             if not connection.is_open():
@@ -114,7 +116,7 @@ class PoolState(Generic[C]):
 
     def take_unproved(self) -> C | None:
         """Return an idle connection however long nobody has used it, or None."""
-        return self._idle.pop() if self._idle else None
+        return self.idle.pop() if self.idle else None
 
     def reserve(self) -> bool:
         """Take the room to open a connection; False where there is none."""
@@ -125,19 +127,19 @@ class PoolState(Generic[C]):
 
     def wait(self, waiter: Waiter[C]) -> bool:
         """Let somebody wait, behind those who do; False where too many do."""
-        if len(self._waiters) >= self.limits.waiters:
+        if len(self.waiters) >= self.limits.waiters:
             return False
-        self._waiters.append(waiter)
+        self.waiters.append(waiter)
         return True
 
     def has_waiters(self) -> bool:
         """Whether somebody waits."""
-        return bool(self._waiters)
+        return bool(self.waiters)
 
     def leave(self, waiter: Waiter[C]) -> None:
         """Let somebody wait no more; a no-op for one who does not."""
         try:
-            self._waiters.remove(waiter)
+            self.waiters.remove(waiter)
         except ValueError:
             pass
 
@@ -148,14 +150,12 @@ class PoolState(Generic[C]):
         Returns:
             False where it is not to be used again: then it is to be closed, and its room is free.
         """
-        # `is_spent`, written out: this runs behind every operation.
-        is_spent = connection.generation != self.generation or now - connection.born >= self.limits.lifetime
-        if is_spent or not connection.is_open():
+        if not connection.is_open() or self.is_spent(connection, now):
             self.forget()
             return False
         connection.since = now
-        if not self._waiters or not self._offer(connection):
-            self._idle.append(connection)
+        if not self.waiters or not self._offer(connection):
+            self.idle.append(connection)
         return True
 
     def settle(self, connection: C) -> None:
@@ -187,31 +187,31 @@ class PoolState(Generic[C]):
         Begin a new generation, after a loss or at the end, and return the idle connections, which are to be closed.
         """
         self.generation += 1
-        return self._drop(list(self._idle))
+        return self._drop(list(self.idle))
 
     def expired(self, now: float) -> list[C]:
         """Take out the idle connections that are too old or unused for too long, and return them to be closed."""
         unused = now - self.limits.idle
-        return self._drop([each for each in self._idle if each.since <= unused or self.is_spent(each, now)])
+        return self._drop([each for each in self.idle if each.since <= unused or self.is_spent(each, now)])
 
     def next_expiry(self) -> float | None:
         """Return when the next idle connection will be too old or unused for too long; None where there is none."""
         idle, lifetime = self.limits.idle, self.limits.lifetime
-        return min([min(each.since + idle, each.born + lifetime) for each in self._idle], default=None)
+        return min([min(each.since + idle, each.born + lifetime) for each in self.idle], default=None)
 
     def statistics(self) -> PoolStatistics:
         """Count connections. One that is being opened is in use; one that is not clean yet is idle: nobody has it."""
-        idle = len(self._idle) + self.settling
-        return PoolStatistics(self.limits.size, self.size, idle, self.size - idle, len(self._waiters))
+        idle = len(self.idle) + self.settling
+        return PoolStatistics(self.limits.size, self.size, idle, self.size - idle, len(self.waiters))
 
     def _drop(self, dropped: list[C]) -> list[C]:
         for each in dropped:
-            self._idle.remove(each)
+            self.idle.remove(each)
             self.size -= 1
         return dropped
 
     def _offer(self, connection: C | None) -> bool:
-        while self._waiters:
-            if self._waiters.popleft().offer(connection):
+        while self.waiters:
+            if self.waiters.popleft().offer(connection):
                 return True
         return False

@@ -9,8 +9,9 @@ from typing import Any
 
 from typing_extensions import TypeVar
 
+from gateways.postgres.errors import reraise
 from gateways.postgres.events import Events, Measured
-from gateways.postgres.execution import failure, readable
+from gateways.postgres.execution import failed, readable
 from gateways.postgres.raw import alters
 from gateways.postgres.session import Session
 from mapper.gateway import Decode
@@ -30,12 +31,7 @@ async def fetch_on(session: Session, operation: Operation, decode: Decode[T], ev
         records = await session.driver.fetch(sql, *parameters)
         return decoded(records, operation, decode, measured)
     except BaseException as error:
-        raised = failure(session, error, operation)
-        if measured is not None:
-            measured.end(operation, error=raised)
-        if raised is error:
-            raise
-        raise raised from error
+        reraise(failed(session, error, operation, measured), error)
 
 
 def decoded(records: Sequence[Any], operation: Operation, decode: Decode[T], measured: Measured | None) -> list[T]:

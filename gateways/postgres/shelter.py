@@ -73,10 +73,14 @@ class Sheltered(Generic[T]):
         finally:
             self._over = True
             self._work.close()
-        if self._cancelled is not None:
+        cancelled, self._cancelled = self._cancelled, None
+        if cancelled is not None:
             # A class of its own would not do: `asyncio.timeout` takes no subclass for a cancellation.
-            self._cancelled.outlasted = not self._broken_off  # type: ignore[attr-defined]
-            raise self._cancelled
+            cancelled.outlasted = not self._broken_off  # type: ignore[attr-defined]
+            try:
+                raise cancelled
+            finally:
+                del cancelled  # which knows this frame
         return result  # type: ignore[return-value]  # None only where T is
 
     def _in_place_of(self, future: Any) -> "Sheltered[T]":

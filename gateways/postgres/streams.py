@@ -16,6 +16,7 @@ from typing import Any, Final, Generic
 from typing_extensions import TypeVar
 
 from gateways.postgres.connections import Connections
+from gateways.postgres.errors import reraise
 from gateways.postgres.events import Events, Measured
 from gateways.postgres.execution import failure, may_write, readable
 from gateways.postgres.raw import alters
@@ -95,13 +96,10 @@ async def ended(session: Session, operation: Operation) -> None:
         else:
             await session.driver.execute("COMMIT")
     except BaseException as error:
-        raised = failure(session, error, operation)
         if isinstance(error, Exception) and not may_write(operation):
             session.terminate()
             return
-        if raised is error:
-            raise
-        raise raised from error
+        reraise(failure(session, error, operation), error)
 
 
 class PostgresBatches(Generic[T]):
@@ -180,10 +178,7 @@ class PostgresBatches(Generic[T]):
             if len(records) < size:
                 await self._end(None)
         except BaseException as error:
-            raised = await self._failed(lease, error)
-            if raised is error:
-                raise
-            raise raised from error
+            reraise(await self._failed(lease, error), error)
         finally:
             self._running = False
         self._idle_since = perf_counter() if self._measured is not None else 0.0

@@ -4,7 +4,8 @@ Updates and deletes of single rows by key: any number of them in one statement.
 An `UpdateSql` or `DeleteSql` of many goes in; a count comes out, or the error of the first row that is not as expected.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from gateways.postgres.bulk import Bulk, transposed, written_together
@@ -21,7 +22,7 @@ ONE: Final = Result(count=1)
 """What was done to one row, of which nothing comes back."""
 
 
-def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Coroutine[Any, Any, Result]:
+async def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Result:
     """
     Write single rows by key, each of which must be there.
 
@@ -29,13 +30,12 @@ def write_each(session: Session, operation: UpdateSql | DeleteSql) -> Coroutine[
         StaleRow: One has another version by now; nothing is written.
         MissingRow: One is not there; nothing is written.
     """
-    if len(operation.parameters) == 1:
-        return _write_one(session, operation, operation.parameters[0])
-    return _write_many(session, operation)
-
-
-async def _write_many(session: Session, operation: UpdateSql | DeleteSql) -> Result:
     rows: Sequence[Sequence[Any]] = operation.parameters
+    if len(rows) == 1:
+        # As `_write_one`, which is spared a coroutine here.
+        if not (await session.driver.execute(operation.sql, *rows[0])).endswith(" 1"):
+            raise await _refusal(session, operation, rows[0])
+        return ONE
     if rows:
         bulk = None if _has_duplicates(operation) else written_together(operation.sql, len(rows[0]))
         async with atomic(session):
@@ -61,14 +61,15 @@ def _has_duplicates(operation: UpdateSql | DeleteSql) -> bool:
     key_at = operation.key_at
     if key_at is None:
         return True
-    return len({tuple(row[key_at]) for row in operation.parameters}) < len(operation.parameters)
+    rows = operation.parameters
+    if key_at.stop - key_at.start == 1:
+        return len(set(map(itemgetter(key_at.start), rows))) < len(rows)
+    return len({tuple(row[key_at]) for row in rows}) < len(rows)
 
 
-async def _write_one(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> Result:
-    status = await session.driver.execute(operation.sql, *row)
-    if status[-2:] != " 1" and affected(status) != 1:
+async def _write_one(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> None:
+    if not (await session.driver.execute(operation.sql, *row)).endswith(" 1"):
         raise await _refusal(session, operation, row)
-    return ONE
 
 
 async def _write_together(session: Session, operation: UpdateSql | DeleteSql, bulk: Bulk) -> None:

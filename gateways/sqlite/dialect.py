@@ -128,9 +128,7 @@ _OPERATORS: Final[Operators] = {
     ("ceil", Integer): _SAME,
     # text
     # SQLite gives the text itself where there is nothing to be replaced, whatever is to stand for it
-    "replace": function(
-        "replace({0}, {1}, {2:value})", computed=function("CASE WHEN {2} IS NOT NULL THEN replace({0}, {1}, {2}) END")
-    ),
+    "replace": function("CASE WHEN {2} IS NOT NULL THEN replace({0}, {1}, {2}) END"),
     "lower": function("lower_exact({0})"),
     "upper": function("upper_exact({0})"),
     "like": operator("{0} GLOB {1:like}", computed=function("like_exact({1}, {0}, '\\')")),

@@ -102,7 +102,7 @@ async def _asked(ask: Callable[[], Awaitable[Any]]) -> Any:
 
 def _difference(drawn: Drawn, first: str, other: str, answers: dict[str, Any]) -> str:
     """Say what differs."""
-    lines = [f"{first} and {other} differ over {drawn.query!r} with {drawn.query.parameters!r}"]
+    lines = [f"{first} and {other} differ over {drawn!r}"]
     for each in ("rows", "stream", "count", "exists"):
         ours, theirs = answers[first].get(each), answers[other].get(each)
         if ours != theirs:

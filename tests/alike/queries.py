@@ -25,7 +25,7 @@ from tests.alike.expressions import Expressions, Node, Reach, kind_of
 __all__ = ["Drawn", "queries"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Drawn:
     """
     A random query.
@@ -39,6 +39,9 @@ class Drawn:
     query: Any
     needs: frozenset[str]
     ordered: bool
+
+    def __repr__(self) -> str:
+        return f"<drawn {self.query.key} with {self.query.parameters!r}>"
 
 
 JOINS: Final = ("inner", "left", "right", "full", "cross")

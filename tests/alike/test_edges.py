@@ -8,7 +8,7 @@ import pytest
 
 from mapper import QueryError, StatementError, Unsupported, fn, literal, scalar, select
 from mapper.expressions import Parameter
-from mapper.types import Integer, Timestamp
+from mapper.types import Integer, Text, Timestamp
 from tests.alike.comparison import canonical
 from tests.alike.data import Authors, Books, Content
 from tests.alike.stores import Stores
@@ -19,6 +19,7 @@ LARGEST: Final = 2**63 - 1
 SMALLEST: Final = -(2**63)
 TWO_ROWS: Final = Content([(1, "a", None, None), (2, "b", None, None)], [], [])
 NULL: Final[Any] = Parameter(None, Integer())
+NULL_TEXT: Final[Any] = Parameter(None, Text())
 
 
 def of(value: Any) -> Any:
@@ -105,6 +106,15 @@ VALUES: Final[list[tuple[Any, Any]]] = [
     (of(date(1, 1, 1)).cast(str), "0001-01-01"),
     (of(date(2024, 3, 1)) - of(date(2024, 2, 28)), timedelta(days=2)),
     # NULL
+    (fn.left(of("abc"), NULL), None),
+    (fn.right(of("abc"), NULL), None),
+    (fn.repeat(of("abc"), NULL), None),
+    (fn.substring(of("abc"), 1, NULL), None),
+    (fn.substring(of("abc"), NULL), None),
+    (fn.replace(of("abc"), "", NULL_TEXT), None),
+    (fn.greatest(of(1), NULL), None),
+    (of("a") + NULL_TEXT, None),
+    (fn.concat(of("a"), NULL_TEXT), "a"),
     (NULL.in_([]), False),
     (NULL.in_([1]), None),
     (NULL.in_([None]), True),

@@ -35,6 +35,11 @@ def conditions(draw: DrawFn) -> Expr[bool, Books]:
     return Expressions(draw, Reach(list(info(Books).attributes.values()), None)).condition(2)
 
 
+def runs_everywhere(condition: Expr[bool, Books]) -> bool:
+    """Whether every store can tell whether it holds."""
+    return "ilike(" not in condition.key
+
+
 @st.composite
 def orders(draw: DrawFn) -> list[Order[Books]]:
     """Terms of an order of books, mostly not a total one."""
@@ -69,7 +74,9 @@ async def walked(library: Library, query: Any, size: int) -> Sequence[Any]:
 
 
 @pytest.mark.feature("B10", "B17", "T18", "T19", "T20")
-@given(CONTENTS, conditions(), orders(), st.integers(0, 4), st.integers(0, 3), st.integers(1, 3))
+@given(
+    CONTENTS, conditions().filter(runs_everywhere), orders(), st.integers(0, 4), st.integers(0, 3), st.integers(1, 3)
+)
 async def test_random_reads_of_models_give_the_same(
     stores: Stores, content: Content, condition: Any, terms: list[Order[Books]], limit: int, offset: int, size: int
 ):

@@ -144,10 +144,10 @@ async def test_rows_that_name_a_row_by_its_given_key_come_after_it(fake: FakeGat
 
 async def test_many_rows_go_in_chunks(fake: FakeGateway):
     changes = Blog.change()
-    changes.inserts(Posts).extend([Post("x")] * 12_000)
+    changes.inserts(Posts).extend([Post("x")] * 22_000)
     result = await changes.commit(Blog(fake))
-    inserts = ["insert Posts 5000", "insert Posts 5000", "insert Posts 2000"]
-    assert (fake.log, result.inserted) == (["+", "start", *inserts, "commit", "-"], 12_000)
+    inserts = ["insert Posts 10000", "insert Posts 10000", "insert Posts 2000"]
+    assert (fake.log, result.inserted) == (["+", "start", *inserts, "commit", "-"], 22_000)
 
 
 async def test_chunks_keep_to_the_parameters_of_the_store():

@@ -8,17 +8,15 @@ from mapper.gateway import Gateway
 from mapper.testing.conformance import Case, gateway_suite
 
 
-def made(name: str, factory: type[Gateway] | object) -> list[object]:
-    """Return the cases of a gateway as parameters, marked with the features that they show."""
+def made(name: str, factory: type[Gateway] | object, *own: str) -> list[object]:
+    """Return the cases of a gateway as parameters, marked with the features that they show; `own` are the gateway's."""
     return [
-        pytest.param(
-            case, id=f"{name}: {case.name}", marks=[pytest.mark.feature(*case.features)] if case.features else []
-        )
+        pytest.param(case, id=f"{name}: {case.name}", marks=[pytest.mark.feature(*case.features, *own)])
         for case in gateway_suite(factory)  # type: ignore[arg-type]  # a class is a factory
     ]
 
 
-CASES = [*made("memory", MemoryGateway), *made("sqlite", lambda: SQLiteGateway(":memory:"))]
+CASES = [*made("memory", MemoryGateway), *made("sqlite", lambda: SQLiteGateway(":memory:"), "T35")]
 
 
 @pytest.mark.parametrize("case", CASES)

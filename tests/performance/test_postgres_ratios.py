@@ -2,12 +2,15 @@
 What the framework costs over hand-written asyncpg, as ratios of one interleaved run, and in calls of functions.
 
 Hand-written means: one connection that is held, constant SQL, and an object made of each row.
+
+`GOALS` are met on a machine that does nothing else. Tests run beside others, which leaves both sides less of the
+processor's caches and hits the longer code more, so that they allow for `NOISE`.
 """
 
 import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import attrs
@@ -16,13 +19,29 @@ import pytest
 from gateways.postgres import PostgresGateway
 from mapper import Column, One, Relation, Repository, column, prepared, select
 from mapper.operations import RawSql
-from tests.performance.measuring import calls, ratio
+from tests.performance.measuring import Work, calls, ratio
 from tests.servers.fixtures import Databases, databases
 
 __all__ = ["databases"]
 
-ROWS = 100_000
-BLOCK = 40
+GOALS: Final = {
+    "point read": 1.3,
+    "prepared point read": 1.2,
+    "50 objects": 1.4,
+    "stream of 100,000 rows": 1.5,
+    "insert of one row": 1.3,
+    "10,000 pushes with keys": 1.1,
+    "update of one row": 1.3,
+}
+"""What each takes at most of what is written by hand; the pushes, of one insert from arrays that returns the keys."""
+
+NOISE: Final = 1.2
+
+CALLS: Final = {"prepared read": 23, "read": 28, "insert": 44, "update": 43}
+"""How many functions each calls at most."""
+
+ROWS: Final = 100_000
+BLOCK: Final = 100
 """Operations between two turns."""
 
 COLUMNS = "title, body, author, visits, score, slug"
@@ -102,6 +121,11 @@ async def servers(log: Log, raw: Any) -> list[int] | None:
     return [row[0] for row in await raw.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")]
 
 
+async def stays_near(name: str, ours: Work, theirs: Work, servers: list[int] | None, rounds: int = 15) -> None:
+    bound = GOALS[name] * NOISE
+    assert await ratio(ours, theirs, bound=bound, rounds=rounds, servers=servers) <= bound
+
+
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
@@ -110,27 +134,23 @@ async def read_singly(connection: Any) -> None:
         Entry(*await connection.fetchrow(f"SELECT {COLUMNS} FROM entries WHERE id = $1", number))
 
 
-async def test_point_read_takes_at_most_1_3_of_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
+async def test_point_read_is_near_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
     async def ours() -> None:
         for number in range(1, BLOCK + 1):
             assert await select(Entry).from_(Entries).find(number).execute(log) is not None
 
-    assert await ratio(ours, lambda: read_singly(raw), bound=1.3, servers=servers) <= 1.3
+    await stays_near("point read", ours, lambda: read_singly(raw), servers)
 
 
-async def test_prepared_point_read_takes_at_most_1_2_of_handwritten_asyncpg(
-    log: Log, raw: Any, servers: list[int] | None
-):
+async def test_prepared_point_read_is_near_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
     async def ours() -> None:
         for number in range(1, BLOCK + 1):
             assert await by_key(number).execute(log) is not None
 
-    assert await ratio(ours, lambda: read_singly(raw), bound=1.2, servers=servers) <= 1.2
+    await stays_near("prepared point read", ours, lambda: read_singly(raw), servers)
 
 
-async def test_read_of_50_objects_takes_at_most_1_4_of_handwritten_asyncpg(
-    log: Log, raw: Any, servers: list[int] | None
-):
+async def test_read_of_50_objects_is_near_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
     sql = f"SELECT {COLUMNS} FROM entries WHERE author = $1 ORDER BY id LIMIT $2"
 
     async def ours() -> None:
@@ -142,12 +162,10 @@ async def test_read_of_50_objects_takes_at_most_1_4_of_handwritten_asyncpg(
         for number in range(BLOCK):
             assert len([Entry(*row) for row in await raw.fetch(sql, number, 50)]) == 50
 
-    assert await ratio(ours, theirs, bound=1.4, servers=servers) <= 1.4
+    await stays_near("50 objects", ours, theirs, servers)
 
 
-async def test_stream_of_100_000_rows_takes_at_most_1_5_of_handwritten_asyncpg(
-    log: Log, raw: Any, servers: list[int] | None
-):
+async def test_stream_of_100_000_rows_is_near_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
     async def ours() -> None:
         count = 0
         async for each in select(Entry).from_(Entries).execute(log):
@@ -161,15 +179,13 @@ async def test_stream_of_100_000_rows_takes_at_most_1_5_of_handwritten_asyncpg(
                 count += Entry(*row).visits >= 0
         assert count >= ROWS
 
-    assert await ratio(ours, theirs, bound=1.5, servers=servers, rounds=5) <= 1.5
+    await stays_near("stream of 100,000 rows", ours, theirs, servers, rounds=5)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-async def test_insert_of_one_row_takes_at_most_1_3_of_handwritten_asyncpg(
-    log: Log, raw: Any, servers: list[int] | None
-):
+async def test_insert_of_one_row_is_near_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
     sql = f"INSERT INTO entries ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id"
 
     async def ours() -> None:
@@ -184,12 +200,10 @@ async def test_insert_of_one_row_takes_at_most_1_3_of_handwritten_asyncpg(
             values = (new.title, new.body, new.author, new.visits, new.score, new.slug)
             assert await raw.fetchval(sql, *values) > ROWS
 
-    assert await ratio(ours, theirs, bound=1.3, servers=servers, rounds=21) <= 1.3
+    await stays_near("insert of one row", ours, theirs, servers, rounds=21)
 
 
-async def test_10_000_pushes_with_keys_take_at_most_1_1_of_one_insert_from_arrays(
-    log: Log, raw: Any, servers: list[int] | None
-):
+async def test_10_000_pushes_with_keys_are_near_one_insert_from_arrays(log: Log, raw: Any, servers: list[int] | None):
     size = 10_000
     types = "$1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::float8[], $6::text[]"
     sql = f"INSERT INTO entries ({COLUMNS}) SELECT * FROM unnest({types}) RETURNING id"
@@ -205,12 +219,10 @@ async def test_10_000_pushes_with_keys_take_at_most_1_1_of_one_insert_from_array
         rows = [(each.title, each.body, each.author, each.visits, each.score, each.slug) for each in new]
         assert len({row[0] for row in await raw.fetch(sql, *zip(*rows, strict=True))}) == size
 
-    assert await ratio(ours, theirs, bound=1.1, servers=servers, rounds=7) <= 1.1
+    await stays_near("10,000 pushes with keys", ours, theirs, servers, rounds=7)
 
 
-async def test_update_of_one_row_takes_at_most_1_3_of_handwritten_asyncpg(
-    log: Log, raw: Any, servers: list[int] | None
-):
+async def test_update_of_one_row_is_near_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
     rows = await select(Entries).order_by(Entries.id).limit(BLOCK).all(log)
 
     async def ours() -> None:
@@ -224,7 +236,7 @@ async def test_update_of_one_row_takes_at_most_1_3_of_handwritten_asyncpg(
             status = await raw.execute("UPDATE entries SET visits = $1 WHERE id = $2", each.model.visits + 1, each.key)
             assert status == "UPDATE 1"
 
-    assert await ratio(ours, theirs, bound=1.3, servers=servers, rounds=21) <= 1.3
+    await stays_near("update of one row", ours, theirs, servers, rounds=21)
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -270,8 +282,8 @@ async def test_stream_of_a_million_rows_grows_by_less_than_8_mib(filled: str, ra
 # -- calls -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("work", "most"), [("prepared", 26), ("built", 32), ("insert", 54), ("update", 56)])
-async def test_operation_calls_few_functions(log: Log, work: str, most: int):
+@pytest.mark.parametrize("work", CALLS)
+async def test_operation_calls_few_functions(log: Log, work: str):
     (row,) = await select(Entries).order_by(Entries.id).limit(1).all(log)
 
     async def prepared_read() -> None:
@@ -292,5 +304,5 @@ async def test_operation_calls_few_functions(log: Log, work: str, most: int):
         changes.update(Entries, row, Entries.visits.to(1))
         await changes.commit(log)
 
-    works = {"prepared": prepared_read, "built": built_read, "insert": insert, "update": update}
-    assert await calls(works[work]) <= most
+    works = {"prepared read": prepared_read, "read": built_read, "insert": insert, "update": update}
+    assert await calls(works[work]) <= CALLS[work]

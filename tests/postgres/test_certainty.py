@@ -3,9 +3,12 @@ What an error says of a fault: what may have been committed, what is certain, an
 """
 
 import asyncio
+import contextlib
+import gc
 import os
 import signal
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -228,7 +231,7 @@ async def test_connection_that_nobody_used_for_long_proves_itself_and_all_go_whe
     monkeypatch.setattr("gateways.postgres.connections.PROOF_SECONDS", 0.2)
     await asyncio.gather(*[gateway.execute(RawSql("SELECT pg_sleep(0.02)")) for _ in range(4)])
     assert gateway.statistics().size == 4
-    for each in gateway._pool._state._idle:
+    for each in gateway._pool._state.idle:
         each.since -= 100
     proxy.stall()
     began = time.monotonic()
@@ -288,3 +291,49 @@ async def test_nothing_of_the_driver_leaks_out_of_a_held_connection(gateway: Pos
                 await connection.execute(operation)
         await connection.execute(Transaction("rollback"))
     assert is_whole(gateway.statistics())
+
+
+# What an error keeps alive
+
+
+@pytest.mark.parametrize(
+    "commit", [_at_once, _in_sequence, _in_a_block, _raw], ids=lambda each: each.__name__.strip("_")
+)
+async def test_error_keeps_nothing_alive_when_it_has_been_dropped(
+    gateway: PostgresGateway, proxy: Proxy, commit: Commit
+):
+    """A stream up the stack would hold its connection until the garbage collector comes."""
+
+    class Witness:
+        pass
+
+    async def work() -> "weakref.ref[Witness]":
+        witness = Witness()
+        proxy.drop_at(b"INSERT")
+        with contextlib.suppress(MapperError):
+            await commit(Book(gateway))
+        return weakref.ref(witness)
+
+    gc.disable()
+    try:
+        seen = await work()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
+async def test_stream_whose_first_connection_was_stale_is_given_back_when_it_is_dropped(
+    gateway: PostgresGateway, proxy: Proxy
+):
+    await gateway.execute(RawSql("SELECT 1"))
+    proxy.drop_at(b"BEGIN")
+    gc.disable()
+    try:
+        async for _ in select(Note).from_(Notes).execute(Book(gateway)):
+            assert gateway.statistics().in_use == 1
+            break
+        assert is_whole(gateway.statistics())
+    finally:
+        gc.enable()

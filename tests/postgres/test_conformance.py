@@ -39,7 +39,7 @@ async def current(request: pytest.FixtureRequest) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(each, id=each.name, marks=pytest.mark.feature(*each.features)) for each in CASES]
+    "case", [pytest.param(each, id=each.name, marks=pytest.mark.feature(*each.features, "T35")) for each in CASES]
 )
 async def test_postgres_conforms(current: None, case: Case):
     await case.run()

@@ -218,7 +218,7 @@ async def test_connections_that_a_peak_has_left_over_are_closed(url: str):
 async def test_lifetimes_of_connections_opened_together_differ(url: str):
     async with PostgresGateway(url, max_connections=4) as gateway:
         await asyncio.gather(*[gateway.execute(RawSql("SELECT pg_sleep(0.02)")) for _ in range(4)])
-        born = [each.born for each in gateway._pool._state._idle]
+        born = [each.born for each in gateway._pool._state.idle]
         assert max(born) - min(born) > 1
 
 

@@ -26,7 +26,9 @@ from gateways.postgres import (
 from mapper import types
 from mapper.errors import DeclarationError, MapperError, ValueNotReadable, ValueNotStorable
 from mapper.operations import RawSql
+from mapper.relation import info
 from mapper.select import raw, select
+from mapper.statements import InsertRows
 from tests.postgres.kinds import KINDS, Holder, Kind, Mood, relation_of, repository_of
 
 UNSTORABLE: dict[str, list[Any]] = {
@@ -60,9 +62,25 @@ UNSTORABLE: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.feature("T2", "T29")
+SIZED = {"varchar", "char", "numeric", "domain"}
+"""Kinds of a size: a value beyond it is compared as any other, and equals none."""
+
+
+@pytest.mark.feature("T2", "T3", "T29")
 @pytest.mark.parametrize("name", UNSTORABLE)
 def test_value_that_cannot_be_kept_is_refused_before_anything_is_sent(name: str):
+    relation = relation_of(KINDS[name])
+    gateway = PostgresGateway("postgresql://nowhere")
+    column = info(relation).column("value")
+    for value in UNSTORABLE[name]:
+        with pytest.raises(ValueNotStorable) as caught:
+            gateway.compile(InsertRows(relation, (column,), [(value,)]))
+        assert "value" in caught.value.message
+
+
+@pytest.mark.feature("T2", "T29")
+@pytest.mark.parametrize("name", sorted(UNSTORABLE.keys() - SIZED))
+def test_value_that_equals_none_of_its_kind_is_refused_in_comparisons(name: str):
     relation = relation_of(KINDS[name])
     gateway = PostgresGateway("postgresql://nowhere")
     query = select(relation.value)

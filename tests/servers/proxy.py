@@ -25,6 +25,9 @@ CHUNK: Final = 65536
 TLS_REQUEST: Final = struct.pack("!ii", 8, 80877103)
 """How a client of PostgreSQL asks for TLS, before it says anything else."""
 
+SETTLING: Final = 5
+"""Turns of the loop until a transport that was aborted has closed its socket, below TLS too."""
+
 RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER that has a socket closed by RST in the place of FIN."""
 
@@ -162,6 +165,8 @@ class Proxy:
         for link in links:
             link.drop(reset=self.resets)
         while links & self._links:  # noqa: ASYNC110  # a turn or two of the loop
+            await asyncio.sleep(0)
+        for _ in range(SETTLING):
             await asyncio.sleep(0)
 
     def stall(self, *toward: Toward) -> None:

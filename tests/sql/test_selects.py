@@ -537,7 +537,7 @@ def test_parameters_of_all_clauses_are_bound_in_the_order_of_the_text(store: Any
         .offset(0)
     )
     _, parameters = compiled(query)
-    assert parameters == ("item", 11, "on", "inner", 7, "99.00", "item", 12, "item", "order", 13, 0)
+    assert parameters == ("item", 11, "on", "inner", 7, "99", "item", 12, "item", "order", 13, 0)
     assert len(run(store, query)) == 4
 
 

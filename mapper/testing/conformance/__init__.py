@@ -17,6 +17,7 @@ from mapper.gateway import Gateway
 from mapper.testing.conformance import (
     errors,
     filters,
+    language,
     locking,
     operations,
     reading,
@@ -59,7 +60,7 @@ def gateway_suite(factory: Callable[[], Gateway]) -> list[Case]:
             drops them at its end.
     """
     cases: list[Case] = []
-    for area in (operations, values, filters, reading, relationships, writing, transactions, locking, errors):
+    for area in (operations, values, filters, reading, language, relationships, writing, transactions, locking, errors):
         suite: Suite = area.SUITE
         for each in suite.cases:
             cases.append(Case(f"{suite.name}: {each.title}", each.features, _bound(factory, each.body)))

@@ -94,15 +94,27 @@ async def rows(blog: Blog) -> None:
     pair = select(Post, User).from_(Posts).join(Users, on=ON)
     reveal_type(pair)  # revealed: Query[tuple[Post, User], Posts | Users]
     reveal_type(await pair.all(blog))  # revealed: list[tuple[Post, User]]
-    reveal_type(select(Post, optional(User)).from_(Posts).left_join(Users, on=ON))  # revealed: Query[tuple[Post, User | None], Posts | Users]
-    reveal_type(select(Posts, optional(Users)))  # revealed: Query[tuple[Keyed[Post, int], Keyed[User, int] | None], Posts | Users]
+    reveal_type(
+        select(Post, optional(User)).from_(Posts).left_join(Users, on=ON)
+    )  # revealed: Query[tuple[Post, User | None], Posts | Users]
+    reveal_type(
+        select(Posts, optional(Users))
+    )  # revealed: Query[tuple[Keyed[Post, int], Keyed[User, int] | None], Posts | Users]
     reveal_type(select(Posts, Posts.title, fn.count()))  # revealed: Query[tuple[Keyed[Post, int], str, int], Posts]
     reveal_type(select(Post, fn.count(Users.id)).from_(Posts))  # revealed: Query[tuple[Post, int], Users | Posts]
-    reveal_type(select(model_of(Posts), optional(model_of(Users))))  # revealed: Query[tuple[Post, User | None], Posts | Users]
+    reveal_type(
+        select(model_of(Posts), optional(model_of(Users)))
+    )  # revealed: Query[tuple[Post, User | None], Posts | Users]
     reveal_type(select(Users.home))  # revealed: Query[Address, Users]
-    reveal_type(select(Users.home, optional(Users.home), literal("x")))  # revealed: Query[tuple[Address, Address | None, str], Users]
-    reveal_type(select(tuple_(Users.id, Users.nick), Users.name))  # revealed: Query[tuple[tuple[int, str | None], str], Users]
-    reveal_type(pair.undefer(Posts.title).without("order_by", "limit"))  # revealed: Query[tuple[Post, User], Posts | Users]
+    reveal_type(
+        select(Users.home, optional(Users.home), literal("x"))
+    )  # revealed: Query[tuple[Address, Address | None, str], Users]
+    reveal_type(
+        select(tuple_(Users.id, Users.nick), Users.name)
+    )  # revealed: Query[tuple[tuple[int, str | None], str], Users]
+    reveal_type(
+        pair.undefer(Posts.title).without("order_by", "limit")
+    )  # revealed: Query[tuple[Post, User], Posts | Users]
     reveal_type(pair.into(lambda post, user: post.title + user.name))  # revealed: Query[str, Posts | Users]
 
 
@@ -139,6 +151,16 @@ async def functions() -> None:
     reveal_type(Users.born - date.today())  # revealed: Expr[timedelta, Users]
     reveal_type(fn.date_trunc("month", Posts.written))  # revealed: Expr[datetime, Posts]
     reveal_type(fn.string_agg(Users.name, ", ", order_by=[Users.id.desc()]))  # revealed: Aggregate[str | None, Users]
+    reveal_type(
+        fn.string_agg(Users.name, ", ", order_by=[Users.id.desc(), Posts.id])
+    )  # revealed[mypy]: Aggregate[str | None, Any]  # revealed[pyright]: Aggregate[str | None, Users | Posts]
+    reveal_type(
+        fn.rank().over(order_by=[Users.id, Users.name.desc()])
+    )  # revealed[mypy]: Window[int, Any]  # revealed[pyright]: Window[int, Users]
+    reveal_type(
+        fn.rank().over(partition_by=[Users.id, Posts.id])
+    )  # revealed[mypy]: Window[int, Any]  # revealed[pyright]: Window[int, Users | Posts]
+    reveal_type(fn.rank().over(partition_by=[Users.id], order_by=[Posts.id]))  # revealed: Window[int, Users | Posts]
     reveal_type(fn.sum(Users.id).over(fn.window(order_by=[Users.id])))  # revealed: Window[int | None, Users]
     reveal_type(fn.length(Users.tags))  # revealed: Expr[int, Users]
     reveal_type(fn.append(Users.tags, "x"))  # revealed: Expr[list[str], Users]
