@@ -64,9 +64,13 @@ class Sheltered(Generic[T]):
         except StopIteration as stop:
             result = stop.value
         except Exception:
+            waits = None
+            self._forget()
             if self._cancelled is None:
                 raise
         except asyncio.CancelledError:
+            waits = None
+            self._forget()
             if self._cancelled is None:
                 raise
             self._broken_off = True
@@ -91,6 +95,10 @@ class Sheltered(Generic[T]):
         self.done = future.done
         self.get_loop = future.get_loop
         return self
+
+    def _forget(self) -> None:
+        """Let go of the future that failed: it has the error, which knows the frames, which know the future."""
+        self._waits = self.add_done_callback = self.done = self.get_loop = None
 
     def _take(self, error: BaseException, waits: Any) -> None:
         """Take what was raised in the place of waiting."""

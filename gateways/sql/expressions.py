@@ -216,7 +216,7 @@ class Expressions:
     def _uncollated(self, name: str, operands: Sequence[Node]) -> Sequence[int]:
         """
         Return the position of the first operand of a comparison, where it and the others are parameters, which have no
-        collation of their own.
+        collation of their own: all others, or one of those that BETWEEN compares with it apart.
         """
         if (
             name not in _COMPARING
@@ -224,7 +224,8 @@ class Expressions:
             or self.dialect.collation(operands[0].type) is None
         ):
             return ()
-        return (0,) if all(isinstance(each, Slot | Subquery) for each in operands[1:]) else ()
+        bare = [isinstance(each, Slot | Subquery) for each in operands[1:]]
+        return (0,) if all(bare) or (name == "between" and any(bare)) else ()
 
     def _operand(self, node: Node, form: str | None, beside: Sequence[Node], scope: Scope) -> Sql:
         if form == "rows":
@@ -305,6 +306,8 @@ class Expressions:
         beside = _beside(node.operands)
         parts = [self._operand(each, None, beside, scope) for each in node.operands]
         parts[1] = enclosed(parts[1])
+        for index in self._uncollated(node.name, node.operands):
+            parts[index] = self._collated(parts[index], node.operands[index].type)
         return found.render(len(parts), lambda index, _form: parts[index])
 
     def _not_in_list(self, node: Call[Any, Any], scope: Scope) -> Sql:

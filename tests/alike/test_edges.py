@@ -105,6 +105,8 @@ VALUES: Final[list[tuple[Any, Any]]] = [
     (naive(2023, 6, 15).cast(str), "2023-06-15 00:00:00"),
     (of(date(1, 1, 1)).cast(str), "0001-01-01"),
     (of(date(2024, 3, 1)) - of(date(2024, 2, 28)), timedelta(days=2)),
+    (of(Decimal(9)).between(of(Decimal(10)), of(Decimal(9)) + of(Decimal(1))), False),
+    (of(Decimal(9)).between(of(Decimal(8)) + of(Decimal(1)), of(Decimal(10))), True),
     # NULL
     (fn.left(of("abc"), NULL), None),
     (fn.right(of("abc"), NULL), None),

@@ -29,7 +29,7 @@ async def prepared(url: str) -> None:
 async def proxy(postgres_url: str) -> AsyncIterator[Proxy]:
     """A proxy before a server that has been prepared."""
     await prepared(postgres_url)
-    async with Proxy(int(postgres_url.rpartition(":")[2].partition("/")[0])) as proxy:
+    async with Proxy.before(postgres_url) as proxy:
         yield proxy
 
 

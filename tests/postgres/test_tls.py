@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -49,7 +48,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 async def proxy(postgres_url: str, certificates: Certificates) -> AsyncIterator[Proxy]:
-    async with Proxy(urlsplit(postgres_url).port or 0, tls=certificates.server) as proxy:
+    async with Proxy.before(postgres_url, tls=certificates.server) as proxy:
         yield proxy
 
 
@@ -74,7 +73,7 @@ async def test_mode_decides_whether_it_is_encrypted(url: str, mode: str | None, 
 
 
 async def test_mode_allow_encrypts_where_the_server_insists(postgres_url: str, certificates: Certificates):
-    async with Proxy(urlsplit(postgres_url).port or 0, tls=certificates.server, insists=True) as proxy:
+    async with Proxy.before(postgres_url, tls=certificates.server, insists=True) as proxy:
         assert await is_encrypted(proxy.url_of(postgres_url), sslmode="allow")
         with pytest.raises(CannotConnect, match=r"(?s)no encryption.*sslmode=require"):
             await is_encrypted(proxy.url_of(postgres_url), sslmode="disable")
@@ -139,7 +138,7 @@ async def test_client_shows_its_certificate(
     context.maximum_version = ssl.TLSVersion.TLSv1_2  # a later one tells of a missing certificate after the handshake
     certificates.authority.configure_trust(context)
     trust = {"sslmode": "verify-full", "sslrootcert": certificates.root if root == "file" else "system"}
-    async with Proxy(urlsplit(postgres_url).port or 0, tls=context) as proxy:
+    async with Proxy.before(postgres_url, tls=context) as proxy:
         url = proxy.url_of(postgres_url).replace("127.0.0.1", "localhost")
         assert await is_encrypted(url, sslcert=certificates.certificate, sslkey=certificates.key, **trust)
         with pytest.raises(CannotConnect):

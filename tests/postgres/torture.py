@@ -16,7 +16,7 @@ from mapper.operations import RawSql, Transaction
 from mapper.select import select
 from tests.postgres.relations import Book, Note, Notes, written
 
-__all__ = ["SEEDS", "WORK", "Cut", "Strange", "Work", "is_whole"]
+__all__ = ["SEEDS", "WORK", "Cut", "Strange", "Work", "is_whole", "nested"]
 
 SEEDS: Final = 300
 """Notes that are there from the beginning, and stay."""
@@ -121,7 +121,7 @@ async def _streamed_carelessly(gateway: PostgresGateway, chance: random.Random) 
     return seen
 
 
-async def _nested(gateway: PostgresGateway, chance: random.Random) -> object:
+async def nested(gateway: PostgresGateway, chance: random.Random) -> object:
     """Read within a stream, which may find no connection."""
     book = Book(gateway)
     async with select(Note).from_(Notes).order_by(Notes.id).execute(book) as rows:
@@ -237,6 +237,6 @@ async def _timed(gateway: PostgresGateway, chance: random.Random) -> object:
 
 
 WORK: Final[tuple[Work, ...]] = (
-    _point, _all, _streamed, _streamed_carelessly, _nested, _one, _two, _two_in_sequence, _many, _loaded, _transaction,
+    _point, _all, _streamed, _streamed_carelessly, nested, _one, _two, _two_in_sequence, _many, _loaded, _transaction,
     _undone, _gathered, _run, _held, _raw, _slow, _timed,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from tests.servers.locating import NoServer, reachable, system_program, wheel
-from tests.servers.process import NOBODY, Server, environment
+from tests.servers.process import NOBODY, Server, children, end_all, environment
 
 __all__ = ["Postgres"]
 
@@ -106,7 +106,10 @@ class Postgres(Server):
             return False
 
     def kill(self) -> None:
+        """End it and all of its processes at once, as a crash of the machine would: those left hold what it needs."""
+        processes = [] if self.process is None else children(self.process)
         super().kill()
+        end_all(processes)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _initialise(self) -> None:

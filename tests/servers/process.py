@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["NOBODY", "Server", "free_port", "private_directory"]
+__all__ = ["NOBODY", "Server", "children", "end_all", "free_port", "private_directory"]
 
 PREFIX: Final = "mapper-test"
 NOBODY: Final = "nobody" if os.geteuid() == 0 else None
@@ -106,6 +106,11 @@ class Server(ABC):
         """What it writes."""
         return self.directory / "log"
 
+    @property
+    def process(self) -> int | None:
+        """The number of its process, or None where it does not run."""
+        return None if self._process is None else self._process.pid
+
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is not None:
@@ -131,6 +136,38 @@ def spawned(command: Sequence[str], *, death: signal.Signals, output: BinaryIO) 
         cwd="/",
         env=environment(),
     )
+
+
+def children(process: int) -> list[int]:
+    """Return the numbers of a process's children; none where the system does not tell."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has gone meanwhile
+            continue
+        if int(fields[1]) == process:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def end_all(processes: Sequence[int]) -> None:
+    """End processes at once, and wait until they are gone."""
+    for process in processes:
+        try:
+            os.kill(process, signal.SIGKILL)
+            while _is_running(process) and not _is_dead(process):
+                time.sleep(0.001)
+        except ProcessLookupError:
+            continue
+
+
+def _is_dead(process: int) -> bool:
+    """Whether it has ended, and only its parent has not taken notice."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    except OSError:
+        return True
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -90,10 +90,10 @@ class _Link:
 
 class Proxy:
     """
-    A proxy in front of a server on the loopback interface; `async with Proxy(port) as proxy`.
+    A proxy in front of a server; `async with Proxy(port) as proxy`.
 
     Args:
-        port: The server's.
+        port, host: The server's.
         tls: Speak TLS towards clients that ask for it.
         insists: Refuse clients that do not.
 
@@ -105,13 +105,15 @@ class Proxy:
         resets: Drop by RST, as a crashed machine or a firewall does, and not by FIN.
     """
 
-    def __init__(self, port: int, *, tls: ssl.SSLContext | None = None, insists: bool = False) -> None:
+    def __init__(
+        self, port: int, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, insists: bool = False
+    ) -> None:
         self.port = 0
         self.accepted = 0
         self.delay = 0.0
         self.hangs_up = False
         self.resets = False
-        self._target = port
+        self._target = (host, port)
         self._tls = tls
         self._insists = insists
         self._listening: asyncio.Server | None = None
@@ -119,6 +121,12 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._faults: list[_Fault] = []
         self._flows: dict[Toward, asyncio.Event] = {"server": asyncio.Event(), "client": asyncio.Event()}
+
+    @classmethod
+    def before(cls, url: str, *, tls: ssl.SSLContext | None = None, insists: bool = False) -> Self:
+        """Return a proxy in front of the server that a URL names."""
+        parts = urlsplit(url)
+        return cls(parts.port or 5432, host=parts.hostname or "127.0.0.1", tls=tls, insists=insists)
 
     async def __aenter__(self) -> Self:
         self.resume()
@@ -231,7 +239,7 @@ class Proxy:
         first = b"" if self._tls is None else await self._negotiated(link, reader)
         if first is None:
             return
-        answers, link.server = await asyncio.open_connection("127.0.0.1", self._target)
+        answers, link.server = await asyncio.open_connection(*self._target)
         link.server.write(first)
         link.pumps = [
             asyncio.ensure_future(self._pump(link, reader, link.server, "server")),
