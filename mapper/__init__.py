@@ -5,10 +5,13 @@ Everything that a program needs is imported from here; gateways and cache driver
 `cache_drivers`.
 """
 
+import typing as _typing
+
 from mapper import errors
 from mapper import functions as fn
 from mapper._version import __version__
 from mapper.batches import Batch, batch
+from mapper.caching import CachePolicy
 from mapper.capabilities import Capabilities
 from mapper.changeset import Changeset, Deletes, Inserts, Updates
 from mapper.columns import Check, Column, Embedded, Index, Unique, column
@@ -29,6 +32,7 @@ from mapper.relating import aggregate, all_, any_, none_
 from mapper.relation import CommonTable, Relation
 from mapper.relationships import BelongsTo, HasMany, HasOne, ManyToMany, Through
 from mapper.repository import Repository
+from mapper.returned import Returned
 from mapper.row import Row
 from mapper.rows import Rows
 from mapper.select import exists, model_of, optional, raw, scalar, select
@@ -39,11 +43,16 @@ from mapper.types import Char, Codec, Enumeration, Int, Json, Numeric, Timestamp
 from mapper.violations import constraint_errors
 from mapper.wrappers import Keyed, Timestamped, Versioned
 
+if _typing.TYPE_CHECKING:
+    from mapper.cache import Cache, ReadThrough
+
 __all__ = [
     "Assignment",
     "Attribute",
     "Batch",
     "BelongsTo",
+    "Cache",
+    "CachePolicy",
     "Capabilities",
     "Changeset",
     "Char",
@@ -75,10 +84,12 @@ __all__ = [
     "Pushed",
     "Query",
     "RawSql",
+    "ReadThrough",
     "Ref",
     "Relation",
     "Repository",
     "Result",
+    "Returned",
     "Row",
     "Rows",
     "Stores",
@@ -120,3 +131,12 @@ __all__ = [
     "window",
 ]
 __all__ += errors.__all__
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """Import the cache when it is first asked for: it is a third of everything, and many programs have none."""
+    if name in {"Cache", "ReadThrough"}:
+        from mapper import cache
+
+        return getattr(cache, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from attrs import define, evolve, field
 
+from mapper.caching import CacheHints
 from mapper.errors import QueryError
 from mapper.expressions import Call, Expr, Order, Subquery, Take
 from mapper.functions import Aggregate, Window, row_number
@@ -73,6 +74,7 @@ class _Parts:
     ctes: list[Cte] = field(factory=list)
     lock: str | None = None
     lock_of: tuple[Any, ...] = ()
+    cached: CacheHints | None = None
 
     def finished(self) -> Select:
         """
@@ -99,6 +101,7 @@ class _Parts:
             ctes=tuple(self.ctes),
             lock=self.lock,
             lock_of=self.lock_of,
+            cached=self.cached,
         )
         return _with_reads(select)
 
@@ -239,7 +242,12 @@ def _count(parts: _Parts, clause: Clause, take: Take) -> _Parts:
         return parts
     if parts.limit is None and parts.offset is None:
         parts.order_by = ()
-    return _Parts(items=(counted.numbered(take),), columns=columns, source=FromSelect(parts.finished(), "counted"))
+    return _Parts(
+        items=(counted.numbered(take),),
+        columns=columns,
+        source=FromSelect(parts.finished(), "counted"),
+        cached=parts.cached,
+    )
 
 
 def _exists(parts: _Parts, clause: Clause, take: Take) -> _Parts:
@@ -250,7 +258,7 @@ def _exists(parts: _Parts, clause: Clause, take: Take) -> _Parts:
         parts.items, parts.columns, parts.order_by = (one,), columns, ()
         parts.projection = None
     else:
-        parts = _Parts(items=(one,), columns=columns, source=FromSelect(parts.finished(), "found"))
+        parts = _Parts(items=(one,), columns=columns, source=FromSelect(parts.finished(), "found"), cached=parts.cached)
     parts.limit = clause.values[1].numbered(take)
     return parts
 
@@ -284,7 +292,12 @@ def _compound(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     operator, other = clause.payload
     if parts.order_by or parts.limit is not None or parts.offset is not None:
         inner = parts.finished()
-        parts = _Parts(items=_outputs(inner, "ordered"), columns=inner.columns, source=FromSelect(inner, "ordered"))
+        parts = _Parts(
+            items=_outputs(inner, "ordered"),
+            columns=inner.columns,
+            source=FromSelect(inner, "ordered"),
+            cached=parts.cached,
+        )
     parts.compound.append((operator, other.assembled(take)))
     return parts
 
@@ -311,6 +324,12 @@ def _lock(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     return parts
 
 
+def _cached(parts: _Parts, clause: Clause, take: Take) -> _Parts:
+    del take
+    parts.cached = clause.payload.over(parts.cached)
+    return parts
+
+
 def _per_owner(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     """Have limit and offset hold for each value of the items at some positions: number the rows of each, in order."""
     del take
@@ -319,14 +338,21 @@ def _per_owner(parts: _Parts, clause: Clause, take: Take) -> _Parts:
     if parts.distinct or parts.group_by:
         inner = parts.finished()
         order_by = tuple([_by_output(each, inner) for each in order_by])
-        parts = _Parts(items=_outputs(inner, "owned"), columns=inner.columns, source=FromSelect(inner, "owned"))
+        parts = _Parts(
+            items=_outputs(inner, "owned"),
+            columns=inner.columns,
+            source=FromSelect(inner, "owned"),
+            cached=parts.cached,
+        )
     partition = tuple([parts.items[position] for position in clause.payload])
     number = Window[int, Any](row_number(), partition, order_by, None)
     parts.items = (*parts.items, number)
     parts.columns = (*parts.columns, OutputColumn("number", number.type, nullable=False))
     ranked = parts.finished()
     *items, rank = _outputs(ranked, "ranked")
-    kept = _Parts(items=tuple(items), columns=ranked.columns[:-1], source=FromSelect(ranked, "ranked"))
+    kept = _Parts(
+        items=tuple(items), columns=ranked.columns[:-1], source=FromSelect(ranked, "ranked"), cached=parts.cached
+    )
     if offset is not None:
         kept.where.append(rank > offset)
     if limit is not None:
@@ -365,6 +391,7 @@ _STEPS: Final[dict[str, Callable[[_Parts, Clause, Take], _Parts]]] = {
     "compound": _compound,
     "with": _with,
     "lock": _lock,
+    "cached": _cached,
     "per_owner": _per_owner,
 }
 

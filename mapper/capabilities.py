@@ -41,6 +41,7 @@ class Capabilities:
     upsert: bool = _gate("insert or update on a conflict")
     upsert_target: bool = _gate("the conflict's columns can be named")
     upsert_where: bool = _gate("the update of an upsert takes a condition")
+    update_from: bool = _gate("an update takes values from rows of another source")
     bulk_arrays: bool = _gate("rows travel as one array parameter a column")
     streaming: bool = _gate("a result is read in batches while the store holds the rest")
     generated_keys: frozenset[str] = field(

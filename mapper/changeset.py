@@ -29,6 +29,7 @@ from mapper.once import ONCE_TTL
 from mapper.pushed import Leads, NewRow, Owner
 from mapper.queued import to_json
 from mapper.relation import RelationInfo, StoredIn, info
+from mapper.returned import Returned, returned
 from mapper.rowupdates import RowUpdater, updater_of
 from mapper.sole import sole
 from mapper.stores import Stores
@@ -91,6 +92,7 @@ class Changeset(Generic[R1]):
         "_owner",
         "_repository",
         "_rules",
+        "_slots",
         "_then",
         "_updated",
         "_updaters",
@@ -106,6 +108,7 @@ class Changeset(Generic[R1]):
         self._numbers: list[int] = []
         self._open: dict[Any, _Open] = {}
         self._rules: dict[Hashable, ConflictRule] = {}
+        self._slots: list[Returned[Any]] = []
         self._updaters: dict[Any, RowUpdater] = {}
         self._updated: UpdatedRows | None = None
 
@@ -393,6 +396,14 @@ class Changeset(Generic[R1]):
             once_ttl=once_ttl,
         )
 
+    @property
+    def returned(self) -> tuple[Returned[Any], ...]:
+        """
+        The slots that `returning` gave, in that order: of a changeset that was read from a text, or built by another
+        function, `result[changes.returned[0]]` is what came back.
+        """
+        return tuple(self._slots)
+
     def __len__(self) -> int:
         return len(self._numbers) + len(self._then)
 
@@ -442,9 +453,11 @@ class Changeset(Generic[R1]):
         write.positions.append(position)
         return position
 
-    def _push(self, shape: RowShape, values: Values, conflict: ConflictRule | None) -> None:
+    def _push(
+        self, shape: RowShape, values: Values, conflict: ConflictRule | None, slot: Returned[Any] | None = None
+    ) -> None:
         """Add a row by its values."""
-        write = self._pushed_rows(shape, conflict)
+        write = self._pushed_rows(shape, conflict, slot)
         write.refs.extend([(len(write.rows), each) for each in refs_in(values)])
         self._place(write)
         write.rows.append(values)
@@ -491,11 +504,19 @@ class Changeset(Generic[R1]):
             for each in (*opened.writes.values(), *opened.behind.values()):
                 each.closed = True
 
-    def _pushed_rows(self, shape: RowShape, conflict: ConflictRule | None) -> PushedRows:
-        key = (shape, conflict)
+    def _slot(self, described: RelationInfo, items: Sequence[Any]) -> Returned[Any]:
+        """Return a slot for what is selected of rows that are written."""
+        slot = returned(described, items, len(self._slots), self._owner)
+        self._slots.append(slot)
+        return slot
+
+    def _pushed_rows(
+        self, shape: RowShape, conflict: ConflictRule | None, slot: Returned[Any] | None = None
+    ) -> PushedRows:
+        key = (shape, conflict, slot)
         write: PushedRows | None = self._opened(shape.described, "insert", key)
         if write is None:
-            write = PushedRows(shape, conflict, len(self._writes))
+            write = PushedRows(shape, conflict, len(self._writes), returned=slot)
             self._writes.append(write)
             opened = self._open[shape.described.relation]
             opened.writes[key] = write

@@ -42,7 +42,12 @@ def checked_ref(ref: Ref[Any], owner: object) -> Ref[Any]:
 
 
 def checked_assignments(
-    described: RelationInfo, assignments: Sequence[Any], owner: object, *, excluded: bool = False
+    described: RelationInfo,
+    assignments: Sequence[Any],
+    owner: object,
+    *,
+    excluded: bool = False,
+    source: RelationInfo | None = None,
 ) -> list[Assigned]:
     """
     Return columns and the expressions that they are assigned, for an update.
@@ -52,6 +57,7 @@ def checked_assignments(
         assignments: As given.
         owner: Of the changeset, for refs.
         excluded: Whether incoming values may be named, as in the update of an upsert.
+        source: The common table of other rows, whose columns may be named.
 
     Raises:
         QueryError: An assignment is to another relation's column, to a version or generated column, comes twice, or
@@ -63,7 +69,7 @@ def checked_assignments(
             raise _counted(described, each)
     pairs = [(column, each.expression) for column, each in zip(columns, assignments, strict=True)]
     for _, expression in pairs:
-        _check(described, expression, owner, excluded=excluded)
+        _check(described, expression, owner, excluded=excluded, source=source)
     return pairs
 
 
@@ -75,7 +81,12 @@ def _counted(described: RelationInfo, column: ColumnInfo) -> QueryError:
 
 
 def checked_condition(
-    described: RelationInfo, condition: object, owner: object, *, excluded: bool = False
+    described: RelationInfo,
+    condition: object,
+    owner: object,
+    *,
+    excluded: bool = False,
+    source: RelationInfo | None = None,
 ) -> Expr[bool, Any]:
     """
     Return a condition over rows of one relation; arguments as of `checked_assignments`.
@@ -95,13 +106,22 @@ def checked_condition(
             f"the condition of a write is {what}, so that it may touch more rows than was meant",
             hint="leave where(...) away and say everywhere(), if all rows are meant",
         )
-    _check(described, condition, owner, excluded=excluded)
+    _check(described, condition, owner, excluded=excluded, source=source)
     return condition
 
 
-def _check(described: RelationInfo, expression: Expr[Any, Any], owner: object, *, excluded: bool) -> None:
+def _check(
+    described: RelationInfo,
+    expression: Expr[Any, Any],
+    owner: object,
+    *,
+    excluded: bool,
+    source: RelationInfo | None = None,
+) -> None:
     for each in walk(expression):
         match each:
+            case Attribute() if source is not None and info(each.relation).token == source.token:
+                pass
             case Attribute():
                 _check_own(described, each)
             case Excluded(attribute=attribute) if excluded:

@@ -1,10 +1,11 @@
 """
-A gateway that hands everything to another one: what wraps a gateway changes some of it.
+Gateways that hand everything to another one: what wraps a gateway changes some of it. One of them takes relations that
+declare no schema to be in one that is given.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Protocol
 
 from typing_extensions import TypeVar
 
@@ -25,7 +26,7 @@ from mapper.operations import Call, Operation, Result
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
 
-__all__ = ["DelegatingGateway"]
+__all__ = ["DelegatingGateway", "SchemaCompiler", "ScopedGateway"]
 
 T = TypeVar("T")
 
@@ -55,6 +56,26 @@ class DelegatingGateway(Gateway):
     def innermost(self) -> Gateway:
         """As of the other gateway."""
         return self.inner.innermost
+
+    @property
+    def freshest(self) -> Gateway:
+        """This one, unless the other gateway names another."""
+        found = self.inner.freshest
+        return self if found is self.inner else found
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The other gateway's identity."""
+        return self.inner.identity
+
+    @property
+    def scope(self) -> str | None:
+        """The other gateway's scope."""
+        return self.inner.scope
+
+    def in_schema(self, schema: str) -> Gateway:
+        """Return what hands its work to this gateway, and compiles as the other one does for the schema."""
+        return ScopedGateway(self, schema, self.inner.in_schema(schema))
 
     def compile(self, statement: Statement) -> Operation:
         return self.inner.compile(statement)
@@ -103,3 +124,62 @@ class DelegatingGateway(Gateway):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.inner!r})"
+
+
+class SchemaCompiler(Protocol):
+    """What compiles for one schema."""
+
+    def compile(self, statement: Statement) -> Operation: ...
+
+    def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]: ...
+
+    async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None: ...
+
+
+class ScopedGateway(DelegatingGateway):
+    """
+    A gateway of whose relations those that declare no schema are in one that is given: every name is qualified when a
+    statement is compiled, so that no connection keeps anything of a schema.
+
+    It costs next to nothing, and closing it closes nothing: connections are those of the gateway that it is made of.
+    """
+
+    def __init__(self, gateway: Gateway, schema: str, compiler: SchemaCompiler) -> None:
+        super().__init__(gateway)
+        self._schema = schema
+        self._compiler = compiler
+
+    @property
+    def scope(self) -> str | None:
+        """The schema."""
+        return self._schema
+
+    @property
+    def freshest(self) -> Gateway:
+        """This one, unless the other gateway names another."""
+        found = self.inner.freshest
+        return self if found is self.inner else found.in_schema(self._schema)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The other gateway's identity, and the schema."""
+        return (*self.inner.identity, self._schema)
+
+    def in_schema(self, schema: str) -> Gateway:
+        """Return the other gateway in another schema."""
+        return self.inner.in_schema(schema)
+
+    def compile(self, statement: Statement) -> Operation:
+        return self._compiler.compile(statement)
+
+    def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]:
+        return self._compiler.compile_schema(change)
+
+    async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
+        return await self._compiler.inspect(relation)
+
+    async def aclose(self) -> None:
+        """Leave the connections open, which are not of one schema."""
+
+    def __repr__(self) -> str:
+        return f"{self.inner!r}.in_schema({self._schema!r})"

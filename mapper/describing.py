@@ -12,6 +12,7 @@ from mapper.assembly import walk
 from mapper.columns import ColumnInfo
 from mapper.expressions import Attribute, Expr
 from mapper.followups import FollowUp, content_of
+from mapper.returned import Returned
 from mapper.staging import Planned, planned
 from mapper.writes import Assigned, ConflictRule, DeletedRows, Deletion, PushedRows, Update, UpdatedRows, Write
 
@@ -39,12 +40,13 @@ def description(writes: Sequence[Write], numbers: Sequence[int], then: Sequence[
 def _lines(write: Write, rows: Sequence[Planned]) -> Iterator[str]:
     name = write.described.relation.__name__
     match write:
-        case PushedRows(shape=shape, conflict=rule):
+        case PushedRows(shape=shape, conflict=rule, returned=slot):
             yield f"insert {_number(rows)} into {name}{_on_conflict(rule)}"
             yield from _shown([_named(shape.given, row) for row in rows], rows)
             added = [each.attribute for each in shape.columns if each not in shape.given]
             if added:
                 yield f"defaults: {', '.join(added)}"
+            yield from _returning(slot)
         case UpdatedRows(shape=shape):
             where = " where they differ" if shape.differing else ""
             yield f"update {_number(rows)} of {name} by key{where}"
@@ -55,11 +57,18 @@ def _lines(write: Write, rows: Sequence[Planned]) -> Iterator[str]:
             yield f"delete {_number(rows)} of {name} by key"
             yield from _shown([_key(write, row) for row in rows], rows)
         case Update():
-            yield f"update {name} {_where(write)}"
+            yield f"update {name}{_from(write)} {_where(write)}"
             values = [value for _, each in write.assignments for value in each.parameters]
             yield _assigned(write.assignments, values)
+            yield from _returning(write.returned)
         case Deletion():
             yield f"delete from {name} {_where(write)}"
+            yield from _returning(write.returned)
+
+
+def _returning(slot: Returned[Any] | None) -> Iterator[str]:
+    if slot is not None:
+        yield f"returning {', '.join(slot.names or ()) or slot.described.relation.__name__}"
 
 
 def _number(rows: Sequence[Planned]) -> str:
@@ -117,9 +126,18 @@ def _expression(expression: Expr[Any, Any], values: Sequence[Any], *, hidden: bo
 
 
 def _where(write: Update | Deletion) -> str:
-    if not write.conditions:
+    conditions = write.where if isinstance(write, Update) else write.conditions
+    if not conditions:
         return "everywhere" if write.everywhere else "nowhere: there is neither a condition nor everywhere()"
-    return "where " + " and ".join([_expression(each, each.parameters) for each in write.conditions])
+    return "where " + " and ".join([_expression(each, each.parameters) for each in conditions])
+
+
+def _from(write: Update) -> str:
+    if write.source is None:
+        return ""
+    rows = write.source.rows_given
+    given = "the rows of a query as " if rows is None else f"{_number(rows)} of "
+    return f" from {given}{write.source.__relation__.original.__name__}"
 
 
 def _on_conflict(rule: ConflictRule | None) -> str:

@@ -27,11 +27,13 @@ class DifferingStage(UpdateStage):
 
     __slots__ = ("_given",)
 
-    looks = True
-
     def __init__(self, shape: RowUpdate, rows: Sequence[Values]) -> None:
         super().__init__(shape, rows, True)
         self._given = rows
+
+    @property
+    def looks(self) -> bool:
+        return True
 
     def count(self) -> int:
         return 2 * super().count()

@@ -23,6 +23,9 @@ import msgspec
 
 __all__ = ["Unencodable", "digest", "encoded"]
 
+_LONG: Final = 10**4000
+"""Numbers from here on are written in another base, as Python refuses to write them in this one."""
+
 DEPTH: Final = 64
 """How deep values may be nested; deeper ones, and those that contain themselves, are refused."""
 
@@ -166,7 +169,7 @@ def _text(value: object) -> bytes:
 _SCALARS: Final[dict[type[Any], tuple[bytes, Callable[[Any], bytes]]]] = {
     type(None): (b"N", lambda value: b""),
     bool: (b"B", lambda value: b"1" if value else b"0"),
-    int: (b"I", lambda value: str(int(value)).encode() if -(10**4000) < value < 10**4000 else hex(value).encode()),
+    int: (b"I", lambda value: str(int(value)).encode() if -_LONG < value < _LONG else hex(value).encode()),
     float: (b"F", lambda value: pack(">d", value)),
     str: (b"U", lambda value: value.encode("utf-8", "surrogatepass")),
     bytes: (b"Y", bytes),

@@ -116,9 +116,14 @@ class MapperError(Exception):
     Attributes:
         hint: The next step, or None.
         retryable: Whether the same call can succeed when it is made again.
+        row: Of a `load`, the number in the source, from 0, of the row that does not fit or was refused; None where that
+            is not known.
+        rows_done: Of a `load`, how many rows of the source are stored, from its beginning.
     """
 
     retryable: bool = False
+    row: int | None = None
+    rows_done: int = 0
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
+from uuid import uuid4
 
 from attrs import frozen
 from typing_extensions import TypeVar
 
+from mapper.caching import CacheHints
 from mapper.capabilities import Capabilities
-from mapper.errors import Unsupported
+from mapper.errors import CacheConfigError, Unsupported
 from mapper.explaining import Plan
 from mapper.operations import Call, Operation, RawSql, Result
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
@@ -252,6 +254,55 @@ class Gateway(ABC):
     def innermost(self) -> "Gateway":
         """The gateway that has the connections: itself, or what is inside of one that hands its work on."""
         return self
+
+    @property
+    def freshest(self) -> "Gateway":
+        """A gateway of the same store whose reads see every commit that was told of: itself, if all of them do."""
+        return self
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """
+        What tells this store's rows, as they are seen here, from those of another, and from those that others see; the
+        same in every process. By default a name that no other gateway has.
+        """
+        own: str = self.__dict__.setdefault("_own_identity", uuid4().hex)
+        return (self.name, own)
+
+    def viewed(self, hints: CacheHints) -> "Gateway":
+        """
+        Return this gateway to be read alone, through its cache.
+
+        Raises:
+            CacheConfigError: It has none.
+        """
+        raise CacheConfigError(
+            f"the {self.name} gateway has no cache", hint="wrap it: Cache(driver, namespace=…).wrap(gateway)"
+        )
+
+    @property
+    def scope(self) -> str | None:
+        """
+        The schema in which relations are that declare none; None where that is the store's business. What keeps results
+        of a gateway must keep those of different scopes apart.
+        """
+        return None
+
+    def in_schema(self, schema: str) -> "Gateway":
+        """
+        Return this gateway with relations that declare no schema in the one that is named; nothing is sent, and the
+        connections stay the same.
+
+        Raises:
+            Unsupported: The store has no schemas that can be chosen so.
+            QueryError: It is no name of one.
+        """
+        raise Unsupported(
+            "in_schema",
+            self.name,
+            f"the {self.name} gateway cannot choose a schema for relations that declare none ({schema!r})",
+            hint="give each tenant a store of its own: repository.using(gateway)",
+        )
 
     @abstractmethod
     def compile(self, statement: Statement) -> Operation:

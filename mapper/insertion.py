@@ -15,8 +15,9 @@ from mapper.deferred import Ref
 from mapper.errors import ConstraintViolation, Unsupported
 from mapper.gateway import Gateway
 from mapper.layouts import DecodeKey, RowShape, Values
-from mapper.operations import Result
+from mapper.operations import Outcome, Result
 from mapper.relation import RelationInfo
+from mapper.returned import Returned
 from mapper.stages import Resolve, Sending, Stage, by_itself, resolved, shape_key
 from mapper.statements import Conflict, InsertRows, Statement
 from mapper.types import Codecs, Decoder
@@ -28,10 +29,16 @@ __all__ = ["InsertStage", "conflict_of", "key_of", "require_generated"]
 class InsertStage(Stage):
     """New rows of one relation, with the same columns and the same rule for conflicts."""
 
-    __slots__ = ("_conflict", "_named", "_positions", "_returning", "_rows", "_rule", "_shape")
+    __slots__ = ("_conflict", "_keyed", "_named", "_positions", "_returning", "_rows", "_rule", "_shape", "_slot")
 
     def __init__(
-        self, shape: RowShape, rule: ConflictRule | None, rows: Sequence[Values], positions: Sequence[int], refs: bool
+        self,
+        shape: RowShape,
+        rule: ConflictRule | None,
+        rows: Sequence[Values],
+        positions: Sequence[int],
+        refs: bool,
+        slot: Returned[Any] | None = None,
     ) -> None:
         self.relations = shape.relations
         self.width = len(shape.columns)
@@ -49,11 +56,18 @@ class InsertStage(Stage):
             self.relations = shape.relations | rule.reads()
             self._returning = shape.described.primary_key
             self._conflict = conflict_of(rule)
+        self._slot = slot
+        # How many of the columns that come back are the key's.
+        self._keyed = len(self._returning)
+        if slot is not None:
+            self._returning = tuple(dict.fromkeys((*self._returning, *slot.columns)))
 
     def check(self, capabilities: Capabilities) -> None:
         kind = self._shape.generated_kind
         if kind is not None and kind not in capabilities.generated_keys:
             require_generated(self._shape, capabilities)
+        if self._slot is not None:
+            capabilities.require("returning", what="returning")
         if self._rule is not None:
             capabilities.require("upsert", what="on_conflict")
             if self._rule.columns:
@@ -92,19 +106,44 @@ class InsertStage(Stage):
         rows, positions = sent
         if self._rule is None:
             done.inserted += len(rows)
+            written: Sequence[Any] = result.rows
         else:
-            done.inserted += result.inserted
-            done.updated += result.updated
-            done.ignored += result.ignored
+            written = self._take_outcomes(positions, result, done)
         keys = done._keys
-        if self._returning:
+        if self._keyed:
             decode = _key_decoder(self._shape, codecs)
-            for position, row in zip(positions, result.rows, strict=True):
-                # A row of None is that of a row that was ignored.
-                keys[position] = IGNORED if row[0] is None else row[0] if decode is None else decode(row)
+            width = None if self._slot is None or len(self._returning) == self._keyed else self._keyed
+            for position, row in zip(positions, written, strict=True):
+                if row is not None:
+                    keys[position] = row[0] if decode is None else decode(row if width is None else row[:width])
         elif self._shape.key_indexes:
             for position, key in zip(positions, _keys_of(rows, self._shape.key_indexes), strict=True):
-                keys[position] = key
+                if keys[position] is not IGNORED:
+                    keys[position] = key
+        if self._slot is not None:
+            done._give_back(self._slot, self._returning, written, codecs, positions)
+
+    def _take_outcomes(self, positions: Sequence[int], result: Result, done: Committed) -> list[Any]:
+        """Note what became of each row, and return what came back; None for a row that was ignored."""
+        done.inserted += result.inserted
+        done.updated += result.updated
+        done.ignored += result.ignored
+        written: list[Any] = list(result.rows) if self._returning else [()] * len(positions)
+        for index, (position, outcome) in enumerate(zip(positions, _outcomes(result, written), strict=True)):
+            if outcome != "inserted":
+                done._outcomes[position] = outcome
+            if outcome == "ignored":
+                done._keys[position] = IGNORED
+                written[index] = None
+        return written
+
+
+def _outcomes(result: Result, rows: Sequence[Any]) -> Sequence[Outcome]:
+    """Return what became of each row, as a store says that, or as far as what came back tells."""
+    if result.outcomes or not rows:
+        return result.outcomes
+    other: Outcome = "inserted" if result.inserted else "updated"
+    return ["ignored" if row and row[0] is None else other for row in rows]
 
 
 def key_of(shape: RowShape, row: Values, result: Result, codecs: Codecs) -> Any:

@@ -19,7 +19,7 @@ from mapper.mapping import RelationMapping
 from mapper.relation import RelationInfo
 from mapper.types import Codecs
 
-__all__ = ["DecodeKey", "RowReader", "RowShape", "Values", "reader_of", "shape_of"]
+__all__ = ["DecodeKey", "Read", "RowReader", "RowShape", "Values", "reader_of", "shape_of"]
 
 Values: TypeAlias = tuple[Any, ...]
 

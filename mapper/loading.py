@@ -5,7 +5,7 @@ An iterable goes in, sync or async, of any length; the number of rows comes out.
 """
 
 import inspect
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
 from typing import Final, TypeAlias
 
 from anyio.lowlevel import checkpoint
@@ -13,12 +13,12 @@ from attrs import define, field
 
 from mapper.commit import one_by_one, within_transaction
 from mapper.deferred import Ref
-from mapper.errors import MapperError, QueryError
+from mapper.errors import ConstraintViolation, MapperError, QueryError, StatementError, ValueNotStorable
 from mapper.gateway import Executor
 from mapper.insertion import require_generated
 from mapper.isolation import transaction_options
 from mapper.layouts import RowReader, RowShape, Values, reader_of
-from mapper.operations import Operation
+from mapper.operations import Operation, Result, Transaction
 from mapper.relation import RelationInfo
 from mapper.stages import chunk_size
 from mapper.statements import InsertRows
@@ -26,14 +26,26 @@ from mapper.statements import InsertRows
 __all__ = ["Progress", "load"]
 
 Progress: TypeAlias = Callable[[int], object]
-"""Is told how many rows have been stored; it may be async."""
+"""Is told how many rows of the source have been stored; it may be async."""
 
 BREATH: Final = 500
 """Rows of a source that does not wait after which other tasks get their turn."""
 
+TRIAL: Final = "load_trial"
+"""The savepoint of a search for the row that was refused."""
+
+_OF_A_ROW: Final = (ConstraintViolation, StatementError, ValueNotStorable)
+"""What a store refuses because of one row."""
+
 
 async def load(
-    executor: Executor, described: RelationInfo, source: object, *, chunk: int, on_progress: Progress | None
+    executor: Executor,
+    described: RelationInfo,
+    source: object,
+    *,
+    chunk: int,
+    start: int,
+    on_progress: Progress | None,
 ) -> int:
     """
     Store what a source gives; see `Repository.load`.
@@ -43,11 +55,12 @@ async def load(
         described: The relation.
         source: An iterable, sync or async, of models, wrappers, or tuples of one and assignments.
         chunk: Rows that are stored at once.
+        start: Rows of the source that are passed over.
         on_progress: Told after each chunk.
     """
-    if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
-        raise QueryError(f"chunk is {chunk!r}, expected a number of rows from 1")
-    loading = _Loading(executor, described, reader_of(described), chunk, on_progress)
+    _require_number("chunk", chunk, 1)
+    _require_number("start", start, 0)
+    loading = _Loading(executor, described, reader_of(described), chunk, on_progress, start, start)
     if isinstance(source, AsyncIterable):
         async for item in source:
             if loading.add(item):
@@ -60,8 +73,18 @@ async def load(
                 await checkpoint()
     else:
         raise QueryError(f"load takes an iterable, not {source!r}", hint="give a list, a generator or an async one")
+    if loading.ahead:
+        raise QueryError(
+            f"start is {start}, and the source has only {start - loading.ahead} rows",
+            hint="give the source from its beginning: those before start are passed over",
+        )
     await loading.store()
     return loading.stored
+
+
+def _require_number(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise QueryError(f"{name} is {value!r}, expected a number of rows from {least}")
 
 
 @define(eq=False)
@@ -70,8 +93,9 @@ class _Loading:
     A load in progress.
 
     Attributes:
+        stored: How many rows of the source are stored, or were to be passed over: those before the chunk.
+        ahead: How many are to be passed over still.
         rows: Shapes and values of the chunk that is being collected.
-        stored: How many rows are stored: those before the chunk.
     """
 
     executor: Executor
@@ -79,8 +103,9 @@ class _Loading:
     reader: RowReader
     chunk: int
     on_progress: Progress | None
+    stored: int
+    ahead: int
     rows: list[tuple[RowShape, Values]] = field(factory=list)
-    stored: int = 0
 
     def add(self, item: object) -> bool:
         """
@@ -89,13 +114,16 @@ class _Loading:
         Raises:
             QueryError: It does not fit the relation; the message has its number in the source, from 0.
         """
+        if self.ahead:
+            self.ahead -= 1
+            return False
         model, assignments = (item[0], item[1:]) if type(item) is tuple and item else (item, ())
         try:
             shape, values = self.reader.read(model, assignments)
             if assignments and any(isinstance(each, Ref) for each in values):
                 raise QueryError("a ref stands for no value in a load", hint="give the key itself")
         except MapperError as error:
-            raise _at_row(error, self.stored + len(self.rows)) from error.__cause__
+            raise self._at_row(error, len(self.rows)) from error.__cause__
         self.rows.append((shape, values))
         return len(self.rows) >= self.chunk
 
@@ -108,14 +136,23 @@ class _Loading:
         try:
             await self._run(operations)
         except MapperError as error:
-            last = self.stored + len(rows) - 1
-            error.add_note(f"of the source, rows {self.stored} to {last} are not stored; the {self.stored} before are")
-            raise
+            found = self._told(await self._found(rows, error), len(rows))
+            if found is error:
+                raise
+            raise found from found.__cause__
         self.stored += len(rows)
         if self.on_progress is not None:
             told = self.on_progress(self.stored)
             if inspect.isawaitable(told):
                 await told
+
+    def _told(self, error: MapperError, count: int) -> MapperError:
+        """Return the error of a chunk with what is stored and what is not."""
+        error.rows_done = self.stored
+        error.add_note(
+            f"of the source, rows {self.stored} to {self.stored + count - 1} are not stored; the {self.stored} before are"
+        )
+        return error
 
     async def _run(self, operations: Sequence[Operation]) -> None:
         executor = self.executor
@@ -155,10 +192,68 @@ class _Loading:
             try:
                 self._compiled(shape, [values])
             except MapperError as error:
-                raise _at_row(error, self.stored + number) from error.__cause__
+                raise self._at_row(error, number) from error.__cause__
 
+    def _at_row(self, error: MapperError, number: int) -> MapperError:
+        """Return the error of a row of the chunk, with its number in the source, also in front of the message."""
+        error.row, error.rows_done = self.stored + number, self.stored
+        error.args = (f"row {error.row} of the source: {error.message}", *error.args[1:])
+        return error
 
-def _at_row(error: MapperError, number: int) -> MapperError:
-    """Return the error with the number of the row in front of its message."""
-    error.args = (f"row {number} of the source: {error.message}", *error.args[1:])
-    return error
+    # -- the row that was refused --------------------------------------------------------------------------------------
+
+    async def _found(self, rows: Sequence[tuple[RowShape, Values]], error: MapperError) -> MapperError:
+        """
+        Return the error of the first row that the store refuses; where that is not to be found, the error of the chunk.
+
+        On a transaction nothing can be tried any more: the chunk has undone it.
+        """
+        gateway = self.executor.gateway
+        if not isinstance(error, _OF_A_ROW):
+            return error
+        if len(rows) == 1:
+            return self._at_row(error, 0)
+        if gateway is not self.executor or not gateway.capabilities.savepoints:
+            return error
+        try:
+            found = await self.executor.run(self._search(rows))
+        except MapperError as second:
+            error.add_note(f"which row it is could not be found out: {second!r}")
+            return error
+        return error if found is None else self._at_row(found[1], found[0])
+
+    def _search(
+        self, rows: Sequence[tuple[RowShape, Values]]
+    ) -> Generator[Operation, Result, tuple[int, MapperError] | None]:
+        """
+        Return a program that finds the first row that is refused, in a transaction that is rolled back.
+
+        Half of what may be it is inserted, and stays or is undone: about twice the rows of the chunk in all.
+        """
+        yield Transaction("start")
+        try:
+            low, high = 0, len(rows)
+            while high - low > 1:
+                middle = (low + high) // 2
+                if (yield from self._tried(rows[low:middle])) is None:
+                    low = middle
+                else:
+                    high = middle
+            error = yield from self._tried(rows[low:high])
+        except Exception:
+            yield Transaction("rollback")
+            raise
+        yield Transaction("rollback")
+        return None if error is None else (low, error)
+
+    def _tried(self, rows: Sequence[tuple[RowShape, Values]]) -> Generator[Operation, Result, MapperError | None]:
+        """Insert rows, and return what refuses them; they are undone then."""
+        yield Transaction("savepoint", name=TRIAL)
+        try:
+            yield from one_by_one(self._operations(rows))
+        except _OF_A_ROW as error:
+            yield Transaction("rollback_to", name=TRIAL)
+            yield Transaction("release", name=TRIAL)
+            return error
+        yield Transaction("release", name=TRIAL)
+        return None

@@ -5,7 +5,7 @@ Two changesets go in; the first has the writes of both, and for the refs of the 
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from attrs import evolve
 from typing_extensions import TypeVar
@@ -15,6 +15,7 @@ from mapper.errors import QueryError
 from mapper.expressions import Expr, Parameter, Subquery
 from mapper.followups import FollowUp, replaced
 from mapper.pushed import Pushed
+from mapper.returned import Returned
 from mapper.writes import ConflictRule, DeletedRows, Deletion, PushedRows, Update, UpdatedRows, Write
 
 if TYPE_CHECKING:
@@ -23,29 +24,40 @@ if TYPE_CHECKING:
 __all__ = ["Moved", "merged"]
 
 K = TypeVar("K")
+T = TypeVar("T")
 
 
 class Moved:
-    """Refs of a changeset that was merged into another: `moved[ref]` is the ref that it has there."""
+    """Refs and slots of a changeset that was merged into another: `moved[ref]` is the ref that it has there."""
 
-    __slots__ = ("_offset", "_owner", "_source")
+    __slots__ = ("_offset", "_owner", "_slots", "_source")
 
-    def __init__(self, source: object, owner: object, offset: int) -> None:
+    def __init__(self, source: object, owner: object, offset: int, slots: Sequence[Returned[Any]] = ()) -> None:
         self._source = source
         self._owner = owner
         self._offset = offset
+        self._slots = slots
 
-    def __getitem__(self, ref: Ref[K]) -> Ref[K]:
+    @overload
+    def __getitem__(self, ref: Ref[K]) -> Ref[K]: ...
+    @overload
+    def __getitem__(self, ref: Returned[T]) -> Returned[T]: ...
+    def __getitem__(self, ref: Any) -> Any:
         """
-        Return the ref of the same row in the changeset that took it in.
+        Return the ref of the same row, or the slot of the same writes, in the changeset that took it in.
 
         Raises:
-            QueryError: The ref is not of the changeset that was merged.
+            QueryError: It is not of the changeset that was merged.
         """
+        if isinstance(ref, Returned) and ref.owner is self._source and ref.number < len(self._slots):
+            return self._slots[ref.number]
         if not isinstance(ref, Ref) or ref.owner is not self._source:
             raise QueryError(f"{ref!r} is not of the changeset that was merged")
-        moved: Ref[K] = Pushed(ref.relation, ref.position + self._offset, self._owner)
-        return moved
+        return Pushed(ref.relation, ref.position + self._offset, self._owner)
+
+    def slot(self, slot: Returned[Any] | None) -> Returned[Any] | None:
+        """Return what a slot of the merged changeset becomes."""
+        return None if slot is None else self[slot]
 
     def value(self, value: Any) -> Any:
         """Return a value, or for a ref the one that it becomes."""
@@ -76,7 +88,9 @@ class Moved:
 
 def merged(target: "Changeset[Any]", source: "Changeset[Any]") -> Moved:
     """Add the writes of `source` to `target`; see `Changeset.merge`."""
-    moved = Moved(source._owner, target._owner, len(target._numbers))
+    count = len(target._slots)
+    slots = [evolve(each, number=each.number + count, owner=target._owner) for each in source._slots]
+    moved = Moved(source._owner, target._owner, len(target._numbers), slots)
     first = len(target._writes)
     # Whatever may fail comes before the target changes.
     writes = [_moved(each, moved, first) for each in source._writes]
@@ -86,6 +100,7 @@ def merged(target: "Changeset[Any]", source: "Changeset[Any]") -> Moved:
     target._writes.extend(writes)
     target._numbers.extend([each + first for each in source._numbers])
     target._then.extend(then)
+    target._slots.extend(slots)
     return moved
 
 
@@ -99,6 +114,8 @@ def _moved(write: Write, moved: Moved, first: int) -> Write:
                 position=write.position + moved._offset,
                 conditions=[moved.expression(each) for each in conditions],
                 assignments=[(column, moved.expression(each)) for column, each in assignments],
+                returned=moved.slot(write.returned),
+                on=None if write.on is None else moved.expression(write.on),
             )
         case Deletion(conditions=conditions):
             return evolve(
@@ -106,6 +123,7 @@ def _moved(write: Write, moved: Moved, first: int) -> Write:
                 number=number,
                 position=write.position + moved._offset,
                 conditions=[moved.expression(each) for each in conditions],
+                returned=moved.slot(write.returned),
             )
         case PushedRows() | UpdatedRows() | DeletedRows():
             changed: dict[str, Any] = {
@@ -116,6 +134,7 @@ def _moved(write: Write, moved: Moved, first: int) -> Write:
                 "closed": True,
             }
             if isinstance(write, PushedRows):
+                changed["returned"] = moved.slot(write.returned)
                 changed["conflict"] = None if write.conflict is None else _rule(write.conflict, moved)
             return evolve(write, **changed)
 

@@ -61,7 +61,7 @@ class Children(Generic[M, R, K, W]):
             _tie(self._changes, self._way, self._owner, ref, ())
         return ref
 
-    def extend(self, rows: Iterable[NewRow[M, W, R]], /) -> list[Ref[K]]:
+    def extend(self, rows: Iterable[NewRow[M, W, R]], /) -> list[Pushed[K, R]]:
         """Push each; return their refs in the same order. A row may be a tuple of a model and assignments."""
         return [self.push(each[0], *each[1:]) if _has_assignments(each) else self.push(each) for each in rows]  # type: ignore[index,arg-type]  # a tuple may be a model
 

@@ -16,22 +16,24 @@ from attrs import frozen
 
 from mapper.assembly import Clause, counter
 from mapper.checking import conflict_rule
-from mapper.columns import Column, column
+from mapper.columns import Column, ColumnInfo, column
 from mapper.committed import IGNORED, UNKNOWN, Committed
 from mapper.encoding import Unencodable, digest
 from mapper.errors import OnceConflict, QueryError, StatementError
 from mapper.expressions import Assignment, Expr
 from mapper.gateway import Gateway, Program
 from mapper.insertion import conflict_of
-from mapper.operations import Operation, Result
+from mapper.operations import Operation, Outcome, Result
 from mapper.portable import portable, restored
 from mapper.projection import ExprItem, Projection, decoder
 from mapper.relation import Relation, info
+from mapper.returned import Returned
 from mapper.stages import shape_key
-from mapper.statements import Delete, InsertRows, Update
+from mapper.statements import Delete, InsertRows
+from mapper.statements import Update as UpdateStatement
 from mapper.types import Varchar
 from mapper.walking import Walk
-from mapper.writes import Write
+from mapper.writes import Deletion, PushedRows, Update, Write
 
 __all__ = ["ONCE_TTL", "CommitRecords", "Once", "once_of"]
 
@@ -39,7 +41,7 @@ ONCE_TTL: Final = timedelta(days=30)
 """How long an id is kept."""
 
 LONGEST_ID: Final = 200
-VERSION: Final = 1
+VERSION: Final = 2
 PURGED: Final = 256
 """One commit in so many takes records away that have expired."""
 
@@ -101,6 +103,11 @@ class Once:
         yield _finish(self, gateway, _packed(done, self))
         if digest(self.id, size=2)[0] % PURGED == 0:
             yield _purge(gateway, now)
+
+    def slots(self) -> dict[int, Returned[Any]]:
+        """Return by their numbers the slots that something comes back for."""
+        found = [each.returned for each in self.writes if isinstance(each, PushedRows | Update | Deletion)]
+        return {each.number: each for each in found if each is not None}
 
     def _again(self, gateway: Gateway, done: Committed) -> Generator[Operation, Result, None]:
         items = (CommitRecords.digest, CommitRecords.result)
@@ -209,7 +216,7 @@ def _finish(once: Once, gateway: Gateway, result: bytes) -> Operation:
     condition = CommitRecords.id == once.id
     take = counter()
     return gateway.compile(
-        Update(
+        UpdateStatement(
             CommitRecords,
             tuple([(each, expression.numbered(take)) for each, expression in assigned]),
             (condition.numbered(take),),
@@ -230,7 +237,20 @@ def _purge(gateway: Gateway, now: datetime) -> Operation:
 
 def _packed(done: Committed, once: Once) -> bytes:
     keys = [_packed_key(key, once, position) for position, key in enumerate(done._keys)]
-    return msgspec.msgpack.encode([VERSION, done.inserted, done.updated, done.deleted, done.ignored, keys])
+    back = {number: _packed_rows(once.slots()[number], rows) for number, rows in done._back.items()}
+    counts = (done.inserted, done.updated, done.deleted, done.ignored)
+    return msgspec.msgpack.encode([VERSION, *counts, keys, done._outcomes, back])
+
+
+def _packed_rows(slot: Returned[Any], rows: Sequence[tuple[int, tuple[Any, ...]]]) -> list[Any]:
+    return [
+        (place, [_portable(column, each) for column, each in zip(slot.columns, values, strict=True)])
+        for place, values in rows
+    ]
+
+
+def _portable(column: ColumnInfo, value: Any) -> Any:
+    return None if value is None else portable(column.type, value)
 
 
 def _packed_key(key: Any, once: Once, position: int) -> Any:
@@ -245,14 +265,23 @@ def _packed_key(key: Any, once: Once, position: int) -> Any:
 
 def _unpack(result: bytes, done: Committed, once: Once) -> None:
     try:
-        _, done.inserted, done.updated, done.deleted, done.ignored, keys = msgspec.msgpack.decode(
-            result, type=tuple[int, int, int, int, int, list[Any]]
+        _, done.inserted, done.updated, done.deleted, done.ignored, keys, outcomes, back = msgspec.msgpack.decode(
+            result, type=tuple[int, int, int, int, int, list[Any], dict[int, Outcome], dict[int, list[Any]]]
         )
         done._keys[:] = [_unpacked_key(key, once, position) for position, key in enumerate(keys)]
-    except (ValueError, TypeError, msgspec.DecodeError) as error:
+        done._outcomes = outcomes
+        slots = once.slots()
+        done._back = {number: [_unpacked_row(slots[number], each) for each in rows] for number, rows in back.items()}
+    except (ValueError, TypeError, KeyError, msgspec.DecodeError) as error:
         raise OnceConflict(
             f"what the commit of {once.id!r} gave cannot be read", hint="it was written by another version"
         ) from error
+
+
+def _unpacked_row(slot: Returned[Any], row: tuple[int, list[Any]]) -> tuple[int, tuple[Any, ...]]:
+    place, values = row
+    cells = zip(slot.columns, values, strict=True)
+    return place, tuple([None if each is None else restored(column.type, each) for column, each in cells])
 
 
 def _unpacked_key(key: Any, once: Once, position: int) -> Any:

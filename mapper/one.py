@@ -7,9 +7,11 @@ A query restricted to a key goes in; it is awaited instead of iterated.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, Unpack
 
 from mapper.batched import Batched
+from mapper.cachedqueries import CacheSettings
+from mapper.caching import CacheMode
 from mapper.errors import ManyRows
 from mapper.explaining import Plan
 from mapper.statements import Select
@@ -44,6 +46,18 @@ class One(Generic[T_co, R]):
         if len(rows) > 1:
             raise ManyRows(f"a key of {query._name()} gives several rows through joins", query=query, count=len(rows))
         return rows[0] if rows else None
+
+    def cached(
+        self,
+        *,
+        mode: CacheMode = "read",
+        tags: Sequence[str] = (),
+        reads: Any = (),
+        key: str | None = None,
+        **settings: Unpack[CacheSettings],
+    ) -> Self:
+        """As `Query.cached`."""
+        return type(self)(self._query.cached(mode=mode, tags=tags, reads=reads, key=key, **settings))
 
     async def explain(self, repository: Stores[R], *, analyze: bool = False) -> Plan:
         """As `Query.explain`."""

@@ -27,6 +27,7 @@ __all__ = [
     "GetByKey",
     "Insert",
     "Operation",
+    "Outcome",
     "OutputColumn",
     "QueryPk",
     "QuerySql",
@@ -74,6 +75,10 @@ class OutputColumn:
     nullable: bool
 
 
+Outcome: TypeAlias = Literal["inserted", "updated", "ignored"]
+"""What became of a row that was pushed."""
+
+
 @frozen
 class Result:
     """
@@ -83,6 +88,7 @@ class Result:
         rows: Raw rows in the store's own values, before decoding: tuples in the order of the operation's columns.
         count: Rows that were written, or the length of `rows` of a read.
         inserted, updated, ignored: How an `Upsert` was resolved; zero elsewhere.
+        outcomes: Of an `Upsert`, what became of each row, in the order given; () elsewhere.
     """
 
     rows: Sequence[tuple[Any, ...]] = ()
@@ -90,6 +96,7 @@ class Result:
     inserted: int = 0
     updated: int = 0
     ignored: int = 0
+    outcomes: Sequence[Outcome] = ()
 
 
 @frozen
@@ -135,6 +142,7 @@ class Insert:
         rows: Encoded values.
         returning: Columns that come back, one row of them for each row given **and in the order given**.
         sql: The text that inserts one row, on a SQL gateway.
+        schema: Where the relation is, if it declares no schema itself and one was chosen.
     """
 
     relation: Any
@@ -144,6 +152,7 @@ class Insert:
     sql: str | None = None
     reads: Relations = NONE
     writes: Relations = NONE
+    schema: str | None = None
 
     @property
     def parameters(self) -> Sequence[tuple[Any, ...]]:
@@ -157,7 +166,7 @@ class Upsert:
     Rows that are inserted, or update (or leave) the row that they conflict with. Rows take effect in the order given.
 
     With `returning`, a row of them comes back for each row given, in the order given; an ignored one gives a row of
-    None only.
+    None only. `schema` is as of `Insert`.
     """
 
     relation: Any
@@ -169,6 +178,7 @@ class Upsert:
     parameters: tuple[Any, ...] = ()
     reads: Relations = NONE
     writes: Relations = NONE
+    schema: str | None = None
 
 
 @frozen

@@ -218,6 +218,8 @@ def _raw_decode(item: RawItem, codecs: Codecs) -> Decode[Any]:
     known: dict[tuple[str, ...], Callable[[Sequence[Any]], list[Any]]] = {}
 
     def decode(rows: Sequence[Any], names: Sequence[str]) -> list[Any]:
+        if not rows:
+            return []  # a store may tell no names where there are no rows
         columns = tuple(names)
         batch = known.get(columns)
         if batch is None:

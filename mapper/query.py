@@ -20,6 +20,7 @@ from typing_extensions import TypeVar, TypeVarTuple, Unpack
 
 from mapper.assembly import Clause, assemble, counter
 from mapper.batched import Batched
+from mapper.cachedqueries import CachedQueries
 from mapper.clauses import condition, expression, number, term
 from mapper.combinations import Combinations
 from mapper.combining import Combination, CombinedBatches, combined, require_end, route
@@ -69,6 +70,7 @@ class Query(
     SetOperations[T_co, R],
     Revisions[T_co, R],
     Combinations[T_co, R],
+    CachedQueries[R],
     Generic[T_co, R],
 ):
     """

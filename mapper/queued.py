@@ -26,6 +26,7 @@ from mapper.expressions import Assignment, Attribute, Call, Expr, ListParameter,
 from mapper.layouts import assigned_columns, shape_of
 from mapper.portable import portable, restored
 from mapper.relation import RelationInfo, info
+from mapper.returned import Returned, returned_columns
 from mapper.rowupdates import updater_of
 from mapper.terms import Excluded
 from mapper.writes import Assigned, ConflictRule, DeletedRows, Deletion, PushedRows, Update, UpdatedRows, Write
@@ -59,18 +60,31 @@ def to_json(changes: "Changeset[Any]") -> str:
         raise QueryError("a changeset with statements behind its rows has no JSON", hint="leave then(…) away")
     rows = [each for write in changes._writes for each in _rows(write)]
     rows.sort(key=lambda each: each[0])
-    said = {"version": VERSION, "rows": [each for _, each in rows]}
+    said: dict[str, Any] = {"version": VERSION, "rows": [each for _, each in rows]}
+    if changes._slots:
+        said["returned"] = [_slot(each) for each in changes._slots]
     try:
         return json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise QueryError(f"a value of the changeset has no JSON: {error}") from error
 
 
+def _slot(slot: Returned[Any]) -> dict[str, Any]:
+    names = slot.names
+    if names == ():
+        raise QueryError(f"{slot!r} has no JSON", hint="name columns, or the relation: returning(Posts)")
+    return {"relation": _name(slot.described), "columns": None if names is None else list(names)}
+
+
+def _back(write: PushedRows | Update | Deletion) -> dict[str, Any]:
+    return {} if write.returned is None else {"returned": write.returned.number}
+
+
 def _rows(write: Write) -> list[tuple[int, dict[str, Any]]]:
     name = _name(write.described)
     match write:
         case PushedRows(shape=shape, conflict=rule):
-            more = {} if rule is None else {"on_conflict": _rule(rule)}
+            more = ({} if rule is None else {"on_conflict": _rule(rule)}) | _back(write)
             return [
                 (position, {"insert": name, "values": _named(shape.given, row), **more})
                 for position, row in zip(write.positions, write.rows, strict=True)
@@ -85,11 +99,15 @@ def _rows(write: Write) -> list[tuple[int, dict[str, Any]]]:
                 (position, {"delete": name, **_key(described, told, row)})
                 for position, row in zip(write.positions, write.rows, strict=True)
             ]
+        case Update(source=source) if source is not None:
+            raise QueryError(
+                f"{source!r} has no JSON", hint="update the rows one by one: changes.update(Posts, key, …)"
+            )
         case Update(position=position):
-            said = {"update_where": name, "set": _assigned(write.assignments), **_where(write)}
+            said = {"update_where": name, "set": _assigned(write.assignments), **_where(write), **_back(write)}
             return [(position, said)]
         case Deletion(position=position):
-            return [(position, {"delete_where": name, **_where(write)})]
+            return [(position, {"delete_where": name, **_where(write), **_back(write)})]
 
 
 def _updated(name: str, write: UpdatedRows, row: Sequence[Any]) -> dict[str, Any]:
@@ -243,10 +261,15 @@ def from_json(changes: "Changeset[Any]", relations: Sequence[Any], text: str | b
     except (ValueError, RecursionError) as error:
         raise QueryError(f"the text of a changeset cannot be read: {error}") from error
     reading = _Reading(changes, {_name(info(each)): info(each) for each in relations})
-    if not isinstance(said, dict) or set(said) != {"version", "rows"} or not isinstance(said["rows"], list):
+    if (
+        not isinstance(said, dict)
+        or set(said) - {"returned"} != {"version", "rows"}
+        or not isinstance(said["rows"], list)
+    ):
         raise QueryError("the text is not that of a changeset", hint="make it with changes.to_json()")
     if said["version"] != VERSION or isinstance(said["version"], bool):
         raise QueryError(f"the text of a changeset has version {said['version']!r}, expected {VERSION}")
+    reading.slots(said.get("returned", []))
     for number, row in enumerate(said["rows"]):
         try:
             reading.row(row)
@@ -265,11 +288,37 @@ class _Reading:
         self._changes = changes
         self._relations = relations
 
+    def slots(self, said: Any) -> None:
+        """Make the slots of what comes back."""
+        if not isinstance(said, list):
+            raise QueryError(f"{said!r} is not what comes back of writes")
+        for each in said:
+            match each:
+                case {"relation": str(name), "columns": None | list() as columns, **more} if not more and columns != []:
+                    described = self._relation(name)
+                    names = (
+                        None
+                        if columns is None
+                        else [self._attribute(described, one).column.attribute for one in columns]
+                    )
+                    self._changes._slot(described, returned_columns(described, names))
+                case _:
+                    raise QueryError(f"{each!r} is not what comes back of writes")
+
+    def _slot(self, described: RelationInfo, said: Mapping[Any, Any]) -> Returned[Any] | None:
+        if "returned" not in said:
+            return None
+        number, slots = said["returned"], self._changes._slots
+        if type(number) is not int or not 0 <= number < len(slots) or slots[number].described is not described:
+            raise QueryError(f"{number!r} is no number of what comes back of {described.relation.__name__}")
+        return slots[number]
+
     def row(self, said: Any) -> None:
         """Add one row, update or delete."""
         match said:
-            case {"insert": str(name), "values": dict(values), **more} if set(more) <= {"on_conflict"}:
-                self._insert(self._relation(name), values, more.get("on_conflict"))
+            case {"insert": str(name), "values": dict(values), **more} if set(more) <= {"on_conflict", "returned"}:
+                described = self._relation(name)
+                self._insert(described, values, more.get("on_conflict"), self._slot(described, more))
             case {"update": str(name), "key": list(key), "set": dict(values), **more} if set(more) <= _FLAGS:
                 self._update(self._relation(name), key, values, more)
             case {"delete": str(name), "key": list(key), **more} if set(more) <= {"row_version"}:
@@ -280,22 +329,28 @@ class _Reading:
                 "where": list(where),
                 "everywhere": bool(all_),
                 **more,
-            } if not more:
+            } if set(more) <= {"returned"}:
                 described = self._relation(name)
                 update = self._changes.updates(described.relation).set(*self._assignments(described, values))
                 update.where(*[self._condition(described, each) for each in where])
                 if all_:
                     update.everywhere()
-            case {"delete_where": str(name), "where": list(where), "everywhere": bool(all_), **more} if not more:
+                update._write.returned = self._slot(described, more)
+            case {"delete_where": str(name), "where": list(where), "everywhere": bool(all_), **more} if set(more) <= {
+                "returned"
+            }:
                 described = self._relation(name)
                 delete = self._changes.deletes(described.relation)
                 delete.where(*[self._condition(described, each) for each in where])
                 if all_:
                     delete.everywhere()
+                delete._write.returned = self._slot(described, more)
             case _:
                 raise QueryError("it is neither an insert nor an update nor a delete")
 
-    def _insert(self, described: RelationInfo, values: dict[str, Any], conflict: Any) -> None:
+    def _insert(
+        self, described: RelationInfo, values: dict[str, Any], conflict: Any, slot: Returned[Any] | None
+    ) -> None:
         assignments = [
             self._attribute(described, name).to(self._value(described, name, each)) for name, each in values.items()
         ]
@@ -303,7 +358,7 @@ class _Reading:
         order = sorted(range(len(columns)), key=lambda index: columns[index].position)
         rule = None if conflict is None else self._rule(described, conflict)
         row = tuple([assignments[index].value for index in order])
-        self._changes._push(shape_of(described, [columns[index] for index in order]), row, rule)
+        self._changes._push(shape_of(described, [columns[index] for index in order]), row, rule, slot)
 
     def _rule(self, described: RelationInfo, said: Any) -> ConflictRule:
         match said:

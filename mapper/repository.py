@@ -10,12 +10,14 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequen
 from copy import copy
 from typing import Any, ClassVar, Self, TypeAlias, Union, get_args, get_origin, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, Unpack
 
+from mapper.cachedqueries import CacheSettings, wished
+from mapper.caching import CacheMode
 from mapper.changeset import Changeset
 from mapper.commit import one_by_one, within_transaction
 from mapper.declaring import generic_arguments
-from mapper.errors import DeclarationError, MigrationDrift, QueryError, StaleRow
+from mapper.errors import CacheConfigError, DeclarationError, MigrationDrift, QueryError, StaleRow
 from mapper.expressions import Assignment, Attribute
 from mapper.gateway import Executor, Gateway, TransactionOptions
 from mapper.isolation import Isolation
@@ -30,6 +32,7 @@ from mapper.scope import Callback, TransactionScope
 from mapper.statements import CreateSchema, DropSchema
 from mapper.stores import Stores
 from mapper.transaction import TransactionBlock
+from mapper.views import CachedView, view_of
 
 __all__ = ["Repository"]
 
@@ -245,6 +248,48 @@ class Repository(Stores[R_contra]):
         bound._executor = gateway
         return bound
 
+    def cached(
+        self, *, mode: CacheMode = "read", tags: Sequence[str] = (), **settings: Unpack[CacheSettings]
+    ) -> CachedView[R_contra]:
+        """
+        Return a view of the repository that is read through its cache, and through which nothing is written:
+        `await query.all(blog.cached(ttl=60))`.
+
+        Args:
+            mode, tags, settings: As of `Query.cached`, for every query on the view; a query's own stand above them.
+
+        Raises:
+            CacheConfigError: The gateway has no cache, this is a transaction, or a setting is wrong.
+        """
+        executor = self._executor
+        if executor.gateway is not executor:
+            raise CacheConfigError(
+                "a transaction is not read through a cache", hint="use the repository itself: repository.cached()"
+            )
+        return view_of(type(self).__name__, self._relations, executor.gateway.viewed(wished(mode, tags, (), settings)))
+
+    def in_schema(self, schema: str) -> Self:
+        """
+        Return the same repository with its relations in a schema: `blog.in_schema("tenant_7")`.
+
+        It is that of relations that declare none, and of the table of `once`; the others stay where they are. Names are
+        qualified when a statement is compiled: connections are shared by all schemas, and keep nothing of one. What is
+        written in the store's own language (`raw`, `fragment`, checks) is left as it is. `push_schema` makes the schema
+        where it is missing. On another gateway, by `using`, the schema is to be chosen again.
+
+        Raises:
+            Unsupported: The store has no schemas that can be chosen so.
+            QueryError: This is a transaction, or it is no name of a schema.
+        """
+        if isinstance(self._executor, TransactionScope):
+            raise QueryError(
+                "a transaction stays in the schema in which it was begun",
+                hint="choose it before: repository.in_schema(…).transaction()",
+            )
+        bound = copy(self)
+        bound._executor = self._executor.gateway.in_schema(schema)
+        return bound
+
     def _transaction(self, method: str) -> TransactionScope:
         executor = self._executor
         if not isinstance(executor, TransactionScope):
@@ -261,6 +306,7 @@ class Repository(Stores[R_contra]):
         source: Iterable[_Row[ModelT, WrapperT, R2]],
         *,
         chunk: int = 10_000,
+        start: int = 0,
         on_progress: Progress | None = None,
     ) -> int: ...
     @overload
@@ -270,10 +316,17 @@ class Repository(Stores[R_contra]):
         source: AsyncIterable[_Row[ModelT, WrapperT, R2]],
         *,
         chunk: int = 10_000,
+        start: int = 0,
         on_progress: Progress | None = None,
     ) -> int: ...
     async def load(
-        self, relation: Any, source: object, *, chunk: int = 10_000, on_progress: Progress | None = None
+        self,
+        relation: Any,
+        source: object,
+        *,
+        chunk: int = 10_000,
+        start: int = 0,
+        on_progress: Progress | None = None,
     ) -> int:
         """
         Store what an iterable gives, in constant memory: the fastest way in for many rows.
@@ -281,23 +334,31 @@ class Repository(Stores[R_contra]):
         It is not atomic: each chunk is, and those before one that fails are stored. On a transaction they are a part of
         it. At most one chunk is taken from the source ahead of the store. Keys do not come back.
 
+        After an error it can be gone on with: `rows_done` of the error is how many rows of the source are stored, and
+        `start=error.rows_done` passes over them. Only after `CommitUnknown` nobody knows of the one chunk behind them.
+
         Args:
             relation: Where to.
             source: An iterable, sync or async, of models, of wrappers, or of tuples of one and assignments.
             chunk: Rows that are stored at once.
-            on_progress: Called after each chunk with the number of rows stored so far; sync or async.
+            start: Rows at the beginning of the source that are passed over, because they are stored already.
+            on_progress: Called after each chunk with the number of rows stored so far, those before `start` among them;
+                sync or async. `mapper.progress` has one that draws a bar.
 
         Returns:
-            The number of rows.
+            The number of rows of the source, which are all stored now.
 
         Raises:
             NotStored: The repository does not store the relation.
-            QueryError, ValueNotStorable: A row does not fit; the message begins with its number in the source, from 0.
-            StoreError: A chunk was refused; a note tells which rows.
+            QueryError, ValueNotStorable: A row does not fit; the message begins with its number in the source, from 0,
+                which is `row` of the error.
+            StoreError: A chunk was refused. Where that is because of a row, `row` is the number of the first such row;
+                to find it, the chunk is tried again in a transaction that is rolled back. Within a transaction `row`
+                may be None: a note tells the rows of the chunk.
         """
         described = info(relation)
         self._require(frozenset({described.relation}))
-        return await load(self._executor, described, source, chunk=chunk, on_progress=on_progress)
+        return await load(self._executor, described, source, chunk=chunk, start=start, on_progress=on_progress)
 
     async def push_schema(self) -> None:
         """

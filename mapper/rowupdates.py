@@ -12,7 +12,7 @@ from uuid import UUID
 
 from mapper.assembly import walk
 from mapper.checking import checked_assignments, checked_ref, unique_sets
-from mapper.columns import ColumnInfo
+from mapper.columns import NOT_GIVEN, ColumnInfo
 from mapper.deferred import Deferred, KeyPart, Ref
 from mapper.errors import QueryError
 from mapper.expressions import Assignment, Attribute, Expr, Subquery
@@ -40,6 +40,7 @@ class RowUpdater:
         "_model",
         "_shapes",
         "_simple_key",
+        "_simple_type",
         "_singles",
         "_told",
         "_touching",
@@ -64,6 +65,8 @@ class RowUpdater:
         self._composite = len(described.primary_key) > 1
         alone = not self._composite and described.mapping.version_of is None
         self._simple_key = described.mapping.key_of if alone else None
+        python = described.primary_key[0].type.python if alone and described.primary_key else None
+        self._simple_type = python if python in EXACT else None
 
     def key_of(self, row: object) -> Values:
         """
@@ -103,9 +106,25 @@ class RowUpdater:
         return dict(zip(self._mapping.model_columns, self._mapping.dehydrate_model(model), strict=True))
 
     def whole(self, row: object, further: Sequence[Any]) -> list[Any]:
-        """Return assignments of all that the model of a wrapper gives, and further ones, which take precedence."""
+        """
+        Return assignments of all that a wrapper and its model give, and further ones, which take precedence. The key, the
+        version and what every update sets by itself are not among them.
+        """
         self._require_nothing_deferred()
-        return self._changes(None, self._mapping.unwrap(row), further)
+        overridden = {each.attribute.key for each in further if isinstance(each, Assignment)}
+        around = [each for each in self._around(row) if each.attribute.key not in overridden]
+        return self._changes(None, self._mapping.unwrap(row), [*around, *further])
+
+    def _around(self, row: object) -> list[Assignment[Any]]:
+        """Return assignments of the columns that a wrapper has beside its model."""
+        mapping = self._mapping
+        pairs = zip(mapping.wrapper_columns, mapping.wrapper_values(row), strict=True)
+        found = [(self.described.attributes[name], value) for name, value in pairs]
+        return [
+            Assignment(each, value)
+            for each, value in found
+            if not (each.column.primary_key or each.column.version or each.column.options.on_update is not NOT_GIVEN)
+        ]
 
     def _key(self, key: object) -> Values:
         """Return the values of a key that is given by itself."""
@@ -135,10 +154,15 @@ class RowUpdater:
 
     def read_one(self, row: object, assignment: object) -> tuple[RowUpdate, Values] | None:
         """Return what `read` does, in the commonest case and of a shape seen before: one column and a mere value."""
-        if type(assignment) is not Assignment or type(assignment.value) not in EXACT or type(row) is not self._wrapper:
+        if type(assignment) is not Assignment or type(assignment.value) not in EXACT:
             return None
-        shape, key_of = self._singles.get(assignment.attribute), self._simple_key
-        if shape is None or key_of is None or (key := key_of(row)) is None:
+        shape, kind = self._singles.get(assignment.attribute), type(row)
+        if shape is None:
+            return None
+        if kind is self._simple_type:
+            return shape, (assignment.value, row)
+        key_of = self._simple_key
+        if kind is not self._wrapper or key_of is None or (key := key_of(row)) is None:
             return None
         return shape, (assignment.value, key)
 

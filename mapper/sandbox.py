@@ -19,6 +19,7 @@ from mapper.delegating import DelegatingGateway
 from mapper.errors import PoolTimeout, QueryError, TransactionClosed
 from mapper.gateway import Batches, Connection, Decode, Gateway, Program
 from mapper.operations import Operation, QuerySql, Result, Transaction
+from mapper.outlasting import WholeConnection, whole
 from mapper.shielding import finish
 from mapper.stores import Stores
 from mapper.turns import Turns
@@ -54,7 +55,7 @@ class Sandbox(Generic[S]):
             )
         gateway.capabilities.require("savepoints", what="a sandbox")
         hold = gateway.connection()
-        connection = await hold.__aenter__()
+        connection: Connection = WholeConnection(await hold.__aenter__())
         try:
             await connection.execute(Transaction("start"))
             await connection.execute(Transaction("savepoint", name=GUARD))
@@ -121,10 +122,7 @@ class SandboxGateway(DelegatingGateway):
     async def execute(self, operation: Operation) -> Result:
         mine = await self._enter()
         try:
-            result = await self._connection.execute(operation)
-            if mine and not isinstance(operation, QuerySql):
-                await self._keep()
-            return result
+            return await whole(self._execute(operation, keeps=mine and not isinstance(operation, QuerySql)))
         except BaseException as error:
             await self._recover(mine, error)
             raise
@@ -134,15 +132,24 @@ class SandboxGateway(DelegatingGateway):
     async def run(self, program: Program[T]) -> T:
         mine = await self._enter()
         try:
-            value = await self._connection.run(_within(program))
-            if mine:
-                await self._keep()
-            return value
+            return await whole(self._run(program, keeps=mine))
         except BaseException as error:
             await self._recover(mine, error)
             raise
         finally:
             self._leave(mine)
+
+    async def _execute(self, operation: Operation, *, keeps: bool) -> Result:
+        result = await self._connection.execute(operation)
+        if keeps:
+            await self._keep()
+        return result
+
+    async def _run(self, program: Program[T], *, keeps: bool) -> T:
+        value = await self._connection.run(_within(program))
+        if keeps:
+            await self._keep()
+        return value
 
     def connection(self, *, read_only: bool = False) -> AbstractAsyncContextManager[Connection]:
         """Hold the connection for the length of a block; other tasks wait. `read_only` is not enforced here."""
@@ -240,12 +247,15 @@ class _Hold(AbstractAsyncContextManager[Connection]):
     ) -> None:
         connection, gateway = self._connection, self._gateway
         assert connection is not None
+        cancelled: BaseException | None = None
         try:
             if not gateway._over:
-                await finish(gateway._undo() if connection.unfinished else gateway._keep())
+                cancelled = await finish(gateway._undo() if connection.unfinished else gateway._keep())
         finally:
             gateway._holder = None
             gateway._turns.give()
+        if cancelled is not None and error is None:
+            raise cancelled
 
 
 class _SandboxConnection(Connection):

@@ -30,7 +30,7 @@ def sole(write: Write, repository: Stores[Any], owner: object) -> Coroutine[Any,
         repository: Where to; it may be a transaction.
         owner: Of the changeset's refs.
     """
-    if type(write) is PushedRows and write.conflict is None and not write.refs:
+    if type(write) is PushedRows and write.conflict is None and write.returned is None and not write.refs:
         return _insert(write, repository, owner)
     if type(write) is UpdatedRows and not write.refs and not write.shape.differing:
         return _update(write, repository, owner)

@@ -45,6 +45,11 @@ class Derived(Generic[R_co]):
     parameters: tuple[Any, ...]
     __relation__: RelationInfo
 
+    @property
+    def rows_given(self) -> Sequence[tuple[Any, ...]] | None:
+        """The rows that are written out; None where a query gives them."""
+        return None
+
     @abstractmethod
     def assembled(self, take: Take) -> Source:
         """Return it as a part of a statement, whose parameters `take` numbers."""
@@ -86,6 +91,12 @@ class _Values(Derived[R_co]):
         self.rows: Expr[Any, Any] = ListParameter(rows, described.columns[0].type)
         self.key = f"values {described.token} ({types})"
         self.parameters = self.rows.parameters
+
+    @property
+    def rows_given(self) -> Sequence[tuple[Any, ...]] | None:
+        """The rows; None where they are given later."""
+        (rows,) = self.parameters
+        return None if isinstance(rows, Deferred) else list(rows)
 
     def assembled(self, take: Take) -> Source:
         return FromValues(self.rows.numbered(take), self.__relation__.relation)

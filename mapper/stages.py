@@ -7,7 +7,7 @@ store's answers go in again.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from attrs import frozen
@@ -24,6 +24,7 @@ from mapper.gateway import Gateway, Program
 from mapper.layouts import Values
 from mapper.operations import Operation, Result
 from mapper.relation import RelationInfo, info
+from mapper.returned import Returned
 from mapper.statements import Delete, DeleteRows, Statement, UpdateRows
 from mapper.statements import Update as UpdateStatement
 from mapper.types import Codecs
@@ -67,7 +68,6 @@ class Stage(ABC):
 
     Attributes:
         relations: Every relation that it touches.
-        looks: Whether what it sends depends on the store; it then has a `program` of its own.
         deferred: Whether it names keys that are not known before the commit has begun.
         width: Parameters of a row.
         size: Rows of one operation, at most, on the gateway that it is prepared for.
@@ -76,7 +76,6 @@ class Stage(ABC):
 
     __slots__ = ("compiled", "deferred", "relations", "size", "width")
 
-    looks: ClassVar[bool] = False
     relations: frozenset[Any]
     deferred: bool
     width: int
@@ -87,6 +86,11 @@ class Stage(ABC):
         self.relations = relations
         self.width = width
         self.deferred = deferred
+
+    @property
+    def looks(self) -> bool:
+        """Whether what it sends depends on the store; it then has a `program` of its own."""
+        return False
 
     @abstractmethod
     def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
@@ -275,43 +279,65 @@ class DeleteStage(Stage):
 class UpdatingStage(Stage):
     """One update by conditions."""
 
-    __slots__ = ("_assignments", "_described", "_key", "_reads", "_values", "_where")
+    __slots__ = (
+        "_assignments",
+        "_described",
+        "_key",
+        "_reads",
+        "_slot",
+        "_source",
+        "_values",
+        "_where",
+        "_write",
+    )
 
     def __init__(self, write: Update) -> None:
         own = by_itself(write.described, [column for column, _ in write.assignments])
-        assigned, conditions = [*write.assignments, *own], tuple(write.conditions)
+        assigned, conditions = [*write.assignments, *own], write.where
         expressions = [*[expression for _, expression in assigned], *conditions]
         take = counter()
+        self._write = write
         self._described = write.described
+        self._slot = write.returned
         self._assignments = tuple([(column, expression.numbered(take)) for column, expression in assigned])
         self._where = tuple([each.numbered(take) for each in conditions])
-        self._values = tuple([value for each in expressions for value in each.parameters])
-        self._key = shape_key(assigned, conditions)
-        self._reads = reads_of(expressions)
+        values = tuple([value for each in expressions for value in each.parameters])
+        self._source = None if write.source is None else write.source.assembled(take)
+        self._values = values if write.source is None else (*values, *write.source.parameters)
+        self._key = shape_key(assigned, conditions) + ("" if write.source is None else f" from {write.source.key}")
+        self._reads = write.reads()
         deferred = any(True for _ in write.named())
         super().__init__(self._reads | {write.described.relation}, len(self._values), deferred)
+
+    def check(self, capabilities: Capabilities) -> None:
+        if self._slot is not None:
+            capabilities.require("returning", what="returning")
 
     def count(self) -> int:
         return 1
 
     def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
         values = resolved(self._values, resolve) if self.deferred else self._values
-        relation, reads = self._described.relation, self._reads
-        return [(UpdateStatement(relation, self._assignments, self._where, self._key, values, reads=reads), None)]
+        relation, back = self._described.relation, _columns(self._slot)
+        shape = (relation, self._assignments, self._where, self._key)
+        return [(UpdateStatement(*shape, values, back, self._reads, self._source), None)]
 
     def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
-        del sent, codecs
+        del sent
         done.updated += result.count
+        if self._slot is not None:
+            done._give_back(self._slot, _columns(self._slot), result.rows, codecs)
 
 
 class DeletionStage(Stage):
     """One delete by conditions."""
 
-    __slots__ = ("_described", "_key", "_reads", "_values", "_where")
+    __slots__ = ("_described", "_key", "_reads", "_slot", "_values", "_where")
 
     def __init__(self, write: Deletion) -> None:
         take = counter()
         self._described = write.described
+        self._slot = write.returned
         self._where = tuple([each.numbered(take) for each in write.conditions])
         self._values = tuple([value for each in write.conditions for value in each.parameters])
         self._key = shape_key((), write.conditions)
@@ -319,13 +345,25 @@ class DeletionStage(Stage):
         deferred = any(True for _ in write.named())
         super().__init__(self._reads | {write.described.relation}, len(self._values), deferred)
 
+    def check(self, capabilities: Capabilities) -> None:
+        if self._slot is not None:
+            capabilities.require("returning", what="returning")
+
     def count(self) -> int:
         return 1
 
     def statements(self, resolve: Resolve) -> Sequence[tuple[Statement, Any]]:
         values = resolved(self._values, resolve) if self.deferred else self._values
-        return [(Delete(self._described.relation, self._where, self._key, values, reads=self._reads), None)]
+        relation, back = self._described.relation, _columns(self._slot)
+        return [(Delete(relation, self._where, self._key, values, back, self._reads), None)]
 
     def take(self, sent: Any, result: Result, done: Committed, codecs: Codecs) -> None:
-        del sent, codecs
+        del sent
         done.deleted += result.count
+        if self._slot is not None:
+            done._give_back(self._slot, _columns(self._slot), result.rows, codecs)
+
+
+def _columns(slot: Returned[Any] | None) -> tuple[ColumnInfo, ...]:
+    """Return what comes back, each column once."""
+    return () if slot is None else tuple(dict.fromkeys(slot.columns))

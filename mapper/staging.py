@@ -13,12 +13,12 @@ from mapper.checking import unique_sets
 from mapper.deferred import KeyPart, Ref
 from mapper.differing import DifferingStage
 from mapper.errors import QueryError
-from mapper.expressions import Expr
 from mapper.insertion import InsertStage
 from mapper.layouts import Values
 from mapper.planner import Kind, Step, Tokens, plan
 from mapper.relation import RelationInfo, info
 from mapper.stages import DeleteStage, DeletionStage, Stage, UpdateStage, UpdatingStage
+from mapper.updatesources import UpdateFromStage
 from mapper.writes import DeletedRows, Deletion, PushedRows, Update, UpdatedRows, Write, reads_of
 
 __all__ = ["Planned", "planned", "staged"]
@@ -81,7 +81,7 @@ def _alone(write: Write) -> Stage:
     if isinstance(write, PushedRows):
         shape, rows = write.shape, write.rows
         completed = shape.complete(rows) if shape.defaults else rows
-        return InsertStage(shape, write.conflict, completed, write.positions, False)
+        return InsertStage(shape, write.conflict, completed, write.positions, False, write.returned)
     return _stage(write, write.rows if isinstance(write, _OF_ROWS) else (), (), refs=False)
 
 
@@ -113,8 +113,7 @@ def _ready(write: Write, merging: bool, links: "_Links") -> _Ready:
         case DeletedRows():
             return _Ready(write, (write.kind, write.told), write.positions, write.rows)
         case Update():
-            values: list[Expr[Any, Any]] = [expression for _, expression in write.assignments]
-            return _Ready(write, write, (write.position,), (), reads_of([*values, *write.conditions]))
+            return _Ready(write, write, (write.position,), (), write.reads())
         case Deletion():
             return _Ready(write, write, (write.position,), (), reads_of(write.conditions))
 
@@ -125,7 +124,7 @@ def _ready_insert(write: PushedRows, merging: bool, links: "_Links") -> _Ready:
     linked = write.described.relation in links.circular and links.explicit
     return _Ready(
         write=write,
-        shape=(shape.names, rule),
+        shape=(shape.names, rule, write.returned),
         positions=write.positions,
         rows=rows,
         reads=frozenset() if rule is None else rule.reads(),
@@ -315,15 +314,15 @@ def _position(row: tuple[int, Any]) -> int:
 def _stage(write: Write, rows: Sequence[Any], positions: Sequence[int], *, refs: bool) -> Stage:
     """Return the stage of rows that go together, in the order given. `write` is the first that they come from."""
     match write:
-        case PushedRows(shape=shape, conflict=rule):
-            return InsertStage(shape, rule, rows, positions, refs)
+        case PushedRows(shape=shape, conflict=rule, returned=slot):
+            return InsertStage(shape, rule, rows, positions, refs, slot)
         case UpdatedRows(shape=update):
             return DifferingStage(update, rows) if update.differing else UpdateStage(update, rows, refs)
         case DeletedRows(described=described, told=told):
             return DeleteStage(described, rows, told, refs)
         case Update():
             _require_rows(write)
-            return UpdatingStage(write)
+            return UpdatingStage(write) if write.source is None else UpdateFromStage(write)
         case Deletion():
             _require_rows(write)
             return DeletionStage(write)
@@ -334,7 +333,7 @@ def _require_rows(write: Update | Deletion) -> None:
     name = write.described.relation.__name__
     if isinstance(write, Update) and not write.assignments:
         raise QueryError(f"an update of {name} assigns nothing", hint=f"say what: updates({name}).set(…)")
-    if not write.conditions and not write.everywhere:
+    if not (write.where if isinstance(write, Update) else write.conditions) and not write.everywhere:
         verb = "an update" if isinstance(write, Update) else "a delete"
         raise QueryError(
             f"{verb} of {name} says neither which rows nor that it means all",

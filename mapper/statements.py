@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
+from mapper.caching import CacheHints
 from mapper.columns import ColumnInfo
 from mapper.expressions import Expr, Order
 from mapper.operations import OutputColumn, RawSql
@@ -127,6 +128,7 @@ class Select:
         lock_of: Relations whose rows are locked; () is all that are read.
         reads: Relation classes (never aliases) that are read anywhere in it, subqueries included.
         single: Whether it is known to give one row at most, whatever its form says.
+        cached: What it asks of a cache; None where it asks nothing.
     """
 
     items: tuple[Expr[Any, Any], ...]
@@ -147,6 +149,7 @@ class Select:
     lock_of: tuple[Any, ...] = ()
     reads: frozenset[Any] = frozenset()
     single: bool = False
+    cached: CacheHints | None = None
 
 
 class Readable(Protocol):
@@ -204,8 +207,8 @@ class Update:
     """
     One update of all rows that fulfil a condition.
 
-    `assignments` and `where` are numbered; `parameters` are the values; `key` is the shape of both. An empty `where` is
-    every row.
+    `assignments`, `where` and `source` are numbered; `parameters` are the values; `key` is the shape of all of them. An
+    empty `where` is every row. The columns of a `source` may stand in the others.
     """
 
     relation: Any
@@ -215,6 +218,7 @@ class Update:
     parameters: tuple[Any, ...]
     returning: tuple[ColumnInfo, ...] = ()
     reads: frozenset[Any] = frozenset()
+    source: Source | None = None
 
 
 @define(eq=False)

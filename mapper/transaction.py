@@ -173,7 +173,7 @@ class TransactionBlock(Generic[S]):
         if scope.failure is not None:
             raise scope.rolled_back()
         if self._outer is not None:
-            return await finish(self._outer.release(scope))
+            return await self._release(self._outer, scope)
         hold, self._hold = self._hold, None
         assert hold is not None
         try:
@@ -182,6 +182,16 @@ class TransactionBlock(Generic[S]):
             raise CommitUnknown(
                 "the transaction's time was over before the store answered COMMIT, and it may have committed",
                 hint="commit with once=… so that it can be repeated",
+            ) from error
+
+    async def _release(self, outer: TransactionScope, scope: TransactionScope) -> BaseException | None:
+        """Make a nested block a part of the one around it, and return the cancellation that came meanwhile."""
+        try:
+            return await finish(outer.release(scope), patience=PATIENCE)
+        except TimeoutError as error:
+            raise TransactionTimeout(
+                "the transaction's time was over before the store had released a savepoint, and it is rolled back",
+                hint="do less in one transaction, or give it more time: transaction(timeout=…)",
             ) from error
 
     async def _undo(self, scope: TransactionScope) -> BaseException | None:

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from attrs import define, field, frozen
 
-from mapper.assembly import walk
+from mapper.assembly import counter, walk
 from mapper.columns import ColumnInfo
 from mapper.deferred import KeyPart, Ref
 from mapper.expressions import Expr, Subquery
 from mapper.layouts import RowShape, Values
 from mapper.planner import Kind
 from mapper.relation import RelationInfo
+from mapper.statements import FromSelect
 
 if TYPE_CHECKING:
+    from mapper.returned import Returned
+    from mapper.sources import Derived
     from mapper.stages import UpdateForm
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "Write",
     "reads_of",
     "refs_in",
+    "source_reads",
 ]
 
 Assigned: TypeAlias = tuple[ColumnInfo, Expr[Any, Any]]
@@ -90,6 +94,7 @@ class PushedRows:
     Attributes:
         positions: The place of each row among all rows of the changeset.
         refs: Pairs of a row and a `Ref` among its values.
+        returned: What of the rows comes back beside their keys, if anything.
         closed: Whether something was written to the relation since, so that no row is added any more.
     """
 
@@ -99,6 +104,7 @@ class PushedRows:
     positions: list[int] = field(factory=list)
     rows: list[Values] = field(factory=list)
     refs: list[tuple[int, Ref[Any]]] = field(factory=list)
+    returned: "Returned[Any] | None" = None
     closed: bool = False
 
     kind: ClassVar[Kind] = "insert"
@@ -114,6 +120,8 @@ class PushedRows:
         rule = self.conflict.content() if self.conflict is not None else None
         for position, row in zip(self.positions, self.rows, strict=True):
             yield position, "insert", self.described.token, given, rule, _plain(row)
+            if self.returned is not None:
+                yield self.returned.content(position)
 
 
 @frozen(eq=False)
@@ -203,7 +211,13 @@ class DeletedRows:
 
 @define(eq=False)
 class Update:
-    """One update of all rows that fulfil the conditions; of every row only where `everywhere` says so."""
+    """
+    One update of all rows that fulfil the conditions; of every row only where `everywhere` says so.
+
+    Attributes:
+        source: Other rows from which it takes values; None where there are none.
+        on: What ties a row of the source to one that is updated.
+    """
 
     described: RelationInfo
     number: int
@@ -211,12 +225,29 @@ class Update:
     assignments: list[Assigned] = field(factory=list)
     conditions: list[Expr[bool, Any]] = field(factory=list)
     everywhere: bool = False
+    returned: "Returned[Any] | None" = None
+    source: "Derived[Any] | None" = None
+    on: Expr[bool, Any] | None = None
 
     kind: ClassVar[Kind] = "update"
 
+    @property
+    def where(self) -> tuple[Expr[bool, Any], ...]:
+        """All conditions, that on a row of the source among them."""
+        return tuple(self.conditions) if self.on is None else (self.on, *self.conditions)
+
+    def expressions(self) -> list[Expr[Any, Any]]:
+        """Return everything that is evaluated, assignments first."""
+        return [*[expression for _, expression in self.assignments], *self.where]
+
+    def reads(self) -> frozenset[Any]:
+        """Return the relations that it reads, in subqueries and in its source."""
+        found = reads_of(self.expressions())
+        return found if self.source is None else found | source_reads(self.source)
+
     def named(self) -> Iterator[Ref[Any]]:
         """Give the refs among its values."""
-        for each in (*[expression for _, expression in self.assignments], *self.conditions):
+        for each in self.expressions():
             yield from refs_in(each.parameters)
 
     def contents(self) -> Iterator[tuple[object, ...]]:
@@ -224,6 +255,11 @@ class Update:
         columns = tuple([column.attribute for column, _ in self.assignments])
         expressions = [*[each for _, each in self.assignments], *self.conditions]
         yield self.position, "update", self.described.token, columns, self.everywhere, *_content_of(expressions)
+        if self.source is not None and self.on is not None:
+            keys, values = (self.source.key, self.on.key), (*self.source.parameters, *self.on.parameters)
+            yield self.position, "from", self.described.token, keys, _plain(values)
+        if self.returned is not None:
+            yield self.returned.content(self.position)
 
 
 @define(eq=False)
@@ -235,6 +271,7 @@ class Deletion:
     position: int
     conditions: list[Expr[bool, Any]] = field(factory=list)
     everywhere: bool = False
+    returned: "Returned[Any] | None" = None
 
     kind: ClassVar[Kind] = "delete"
 
@@ -246,6 +283,8 @@ class Deletion:
     def contents(self) -> Iterator[tuple[object, ...]]:
         """As of `PushedRows`."""
         yield self.position, "delete", self.described.token, self.everywhere, *_content_of(self.conditions)
+        if self.returned is not None:
+            yield self.returned.content(self.position)
 
 
 Write: TypeAlias = PushedRows | UpdatedRows | DeletedRows | Update | Deletion
@@ -266,6 +305,12 @@ def reads_of(expressions: Iterable[Expr[Any, Any]]) -> frozenset[Any]:
             if isinstance(each, Subquery):
                 found |= each.query.assemble().reads
     return frozenset(found)
+
+
+def source_reads(source: "Derived[Any]") -> frozenset[Any]:
+    """Return the relations that the rows of a source are read from."""
+    found = source.assembled(counter())
+    return found.select.reads if isinstance(found, FromSelect) else frozenset()
 
 
 def _content_of(expressions: Sequence[Expr[Any, Any]]) -> tuple[object, object]:

@@ -16,7 +16,7 @@ from gateways.memory.reads import key_of
 from gateways.memory.scope import Scope, of_relation
 from gateways.memory.writing import Assign, Change, ConflictPlan
 from mapper.columns import ColumnInfo
-from mapper.errors import QueryError
+from mapper.errors import QueryError, Unsupported
 from mapper.expressions import BOOLEAN, Call, Expr, Slot, Subquery
 from mapper.operations import DeleteByKey, Insert, UpdateByKey, Upsert
 from mapper.relation import RelationInfo, info
@@ -93,6 +93,8 @@ class ChangePlan:
 
     def __init__(self, statement: Update | Delete, codecs: Codecs) -> None:
         described = info(info(statement.relation).original)
+        if isinstance(statement, Update) and statement.source is not None:
+            raise Unsupported("update_from", "memory")
         self.relation = described.original
         self._assignments = statement.assignments if isinstance(statement, Update) else ()
         conditions = conjuncts(statement.where)

@@ -17,7 +17,7 @@ from gateways.memory.tables import Log, Row, Table, Unique
 from gateways.memory.work import Work
 from mapper.columns import ColumnInfo
 from mapper.errors import MissingRow, QueryError, StaleRow, StatementError
-from mapper.operations import DeleteByKey, Insert, Result, UpdateByKey, Upsert
+from mapper.operations import DeleteByKey, Insert, Outcome, Result, UpdateByKey, Upsert
 from mapper.relation import info
 
 __all__ = ["Change", "ConflictPlan", "Writer"]
@@ -87,15 +87,15 @@ class Writer:
         table = table_of(self._store.tables, operation.relation)
         complete = self._completion(table, operation.columns, reserve=False)
         targets = _targets(table, plan.columns)
-        counts = {"inserted": 0, "updated": 0, "ignored": 0}
-        numbers: list[int | None] = []
+        outcomes: list[Outcome] = []
+        rows: list[tuple[Any, ...]] = []
         for given in operation.rows:
             outcome, number = self._upsert(operation, table, complete(given), targets, plan.change)
-            counts[outcome] += 1
-            numbers.append(number)
+            outcomes.append(outcome)
+            rows.extend(_returned(table, [number], operation.returning))
         self._work.finish()
-        rows = _returned(table, numbers, operation.returning)
-        return Result(rows, count=counts["inserted"] + counts["updated"], **counts)
+        inserted, updated, ignored = [outcomes.count(each) for each in ("inserted", "updated", "ignored")]
+        return Result(rows, inserted + updated, inserted, updated, ignored, outcomes)
 
     def update(self, operation: UpdateByKey, change: Change) -> Result:
         """Update rows: those of the keys one after the other, or all that the filter accepts at the same time."""
@@ -174,7 +174,7 @@ class Writer:
 
     def _upsert(
         self, operation: Upsert, table: Table, row: Row, targets: Sequence[Unique], change: Change | None
-    ) -> tuple[str, int | None]:
+    ) -> tuple[Outcome, int | None]:
         counter = table.layout.counter
         made_up = counter is not None and row[counter] is None
         if made_up:

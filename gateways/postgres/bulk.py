@@ -101,9 +101,9 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def table_of(described: RelationInfo) -> str:
-    """Return a relation's table as SQL takes it."""
-    return ".".join([quoted(each) for each in (described.schema, described.name) if each is not None])
+def table_of(described: RelationInfo, schema: str | None = None) -> str:
+    """Return a relation's table as SQL takes it; `schema` is where it is if it declares none."""
+    return ".".join([quoted(each) for each in (described.schema or schema, described.name) if each is not None])
 
 
 def names_of(columns: Sequence[ColumnInfo]) -> str:

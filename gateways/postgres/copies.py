@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import frozen
 
+from gateways.postgres.driver import forget_waiters
 from gateways.postgres.session import Session
 from gateways.postgres.transactions import control
 from mapper.operations import Call, Result, Transaction, TransactionKind
@@ -67,15 +68,20 @@ async def copy_in(session: Session, call: Call) -> Result:
 
     status = ""
     async with _Confined(session):
-        status = await session.driver.copy_to_table(
-            copied.table,
-            schema_name=copied.schema,
-            columns=list(copied.columns),
-            source=copied.source,
-            # The time that a copy takes is the source's; a server that is gone is found out by the connection itself.
-            timeout=NO_TIMEOUT,
-            **copied.options,
-        )
+        driver = session.driver
+        try:
+            status = await driver.copy_to_table(
+                copied.table,
+                schema_name=copied.schema,
+                columns=list(copied.columns),
+                source=copied.source,
+                # The time that a copy takes is the source's; a server that is gone is found out by the connection.
+                timeout=NO_TIMEOUT,
+                **copied.options,
+            )
+        except BaseException:
+            forget_waiters(driver)
+            raise
     return Result(count=_number(status))
 
 

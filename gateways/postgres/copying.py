@@ -14,7 +14,7 @@ from gateways.postgres.bulk import names_of, table_of
 from gateways.postgres.copies import COPY_FROM, CopyIn
 from gateways.postgres.outgoing import CopiedBytes
 from gateways.postgres.pieces import Bytes, Pieces
-from gateways.postgres.sources import Source, gateway_of, postgres_executor
+from gateways.postgres.sources import Source, postgres_executor
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
 from mapper.expressions import Attribute
@@ -84,7 +84,7 @@ async def copy_from(
     options = _options(format, header, delimiter, null, quote, escape, encoding)
     names = [each.name for each in chosen]
     pieces = Pieces(data)
-    copied = CopyIn(described.name, described.schema, names, pieces, options)
+    copied = CopyIn(described.name, described.schema or executor.gateway.scope, names, pieces, options)
     try:
         result = await executor.execute(Call(COPY_FROM, (copied,), writes=frozenset({described.original})))
     finally:
@@ -168,13 +168,13 @@ def copy_to(
         StoreError: From the iteration: what the server answered.
     """
     executor = postgres_executor(source, "copy_to")
-    read = _read(source, query, columns)
+    read = _read(source, executor.gateway, query, columns)
     if isinstance(source, Stores):
         source._require(read.reads)
     return CopiedBytes(executor, read, _options(format, header, delimiter, null, quote, escape, encoding))
 
 
-def _read(source: Source, query: Any, columns: Sequence[Attribute[Any, Any]] | None) -> QuerySql:
+def _read(source: Source, gateway: Gateway, query: Any, columns: Sequence[Attribute[Any, Any]] | None) -> QuerySql:
     if isinstance(query, Query | One):
         if (query._query if isinstance(query, One) else query)._combines():
             raise QueryError(
@@ -184,10 +184,10 @@ def _read(source: Source, query: Any, columns: Sequence[Attribute[Any, Any]] | N
             raise QueryError(
                 "the columns of a query are those that it selects", hint="select them: select(Posts.id, …)"
             )
-        operation = gateway_of(source, "copy_to").compile(query)
+        operation = gateway.compile(query)
         assert isinstance(operation, QuerySql)
         return operation
     described = _stored(source, query)
     chosen = described.columns if columns is None else _columns(described, columns)
-    sql = f"SELECT {names_of(list(chosen))} FROM {table_of(described)}"
+    sql = f"SELECT {names_of(list(chosen))} FROM {table_of(described, gateway.scope)}"
     return QuerySql(sql, (), reads=frozenset({described.original}))

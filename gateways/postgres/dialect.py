@@ -53,6 +53,7 @@ POSTGRES_CAPABILITIES: Final = Capabilities(
     upsert=True,
     upsert_target=True,
     upsert_where=True,
+    update_from=True,
     bulk_arrays=True,
     streaming=True,
     generated_keys=frozenset({"int"}),

@@ -1,16 +1,18 @@
 """
-asyncpg, imported when the first connection is opened.
+asyncpg, imported when the first connection is opened, and what it leaves behind.
 
 Arguments go in; a connection of the driver comes out, or what the driver raised.
 """
 
+import asyncio
+import gc
 import socket
 from typing import Any, Final
 
 from gateways.postgres.wires import set_codecs
 from mapper.errors import CannotConnect
 
-__all__ = ["connect"]
+__all__ = ["connect", "forget_waiters"]
 
 KEEPALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 """
@@ -39,6 +41,7 @@ async def connect(arguments: dict[str, Any]) -> Any:
     driver = await asyncpg.connect(**arguments)
     try:
         _keep_alive(getattr(driver, "_transport", None))
+        _cancel_as_connected(driver)
         await set_codecs(driver)
     except BaseException:
         driver.terminate()
@@ -58,3 +61,33 @@ def _keep_alive(transport: Any) -> None:
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     except OSError:  # it has gone already, which the first operation tells
         pass
+
+
+def _cancel_as_connected(driver: Any) -> None:
+    """
+    Have requests to cancel go without TLS where the connection does: asyncpg would ask for it again for each of them.
+    Where the connection is lost meanwhile it gives them up, and the future of that question is left with an error.
+    """
+    transport: Any = getattr(driver, "_transport", None)
+    parameters: Any = getattr(driver, "_params", None)
+    if transport is None or transport.get_extra_info("ssl_object") is not None or not hasattr(parameters, "_replace"):
+        return
+    if getattr(parameters, "ssl", None):
+        driver._params = parameters._replace(ssl=None)
+
+
+def forget_waiters(driver: Any) -> None:
+    """
+    Take the errors to come of futures that nobody waits for any more, after a COPY that failed.
+
+    A COPY that asyncpg cannot begin, because the server has said goodbye on the connection, leaves its future behind.
+    With the end of the connection that has an error, which the loop would tell of as never retrieved.
+    """
+    for each in gc.get_referents(getattr(driver, "_protocol", None)):
+        if isinstance(each, asyncio.Future):
+            each.add_done_callback(_take_error)
+
+
+def _take_error(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()

@@ -156,8 +156,14 @@ def reraise(raised: BaseException, error: BaseException) -> NoReturn:
 
 
 def was_closed(error: BaseException) -> bool:
-    """Whether the driver found the connection closed before it sent anything."""
-    return type(error).__name__ == "InterfaceError" and "connection is closed" in str(error)
+    """
+    Whether the driver sent nothing: it found the connection closed, or the server had said goodbye on it already, which
+    leaves the driver in a state that nothing can be begun in.
+    """
+    kind, text = type(error).__name__, str(error)
+    if kind == "InternalClientError":
+        return "cannot switch to state" in text or "not connected" in text
+    return kind == "InterfaceError" and "connection is closed" in text
 
 
 def is_of_connecting(error: Exception) -> bool:

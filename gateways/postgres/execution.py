@@ -101,6 +101,8 @@ def failure(session: Session, error: BaseException, operation: Operation | None)
 
     Whether something may have been committed depends on what was sent last: COMMIT, or a write in no transaction.
     """
+    if was_closed(error) and session.is_open():
+        session.driver.terminate()  # the server has closed it, and the driver only waits to see that
     lost, within = not session.is_open(), session.in_transaction()
     alone = operation is not None and not within and may_write(operation)
     commits = session.committing or (isinstance(operation, RawSql) and nature(operation.text).commits)

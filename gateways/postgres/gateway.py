@@ -24,16 +24,17 @@ from gateways.postgres.execution import IN_TIME, WRITERS, execute, failed, may_w
 from gateways.postgres.hearing import Hearing
 from gateways.postgres.hosts import Hosts
 from gateways.postgres.inspection import columns_query, keeps, stored_columns, stored_type
-from gateways.postgres.locks import number_of, taking
 from gateways.postgres.plans import analysing, asking, plan_of
 from gateways.postgres.raw import nature, run_alone
 from gateways.postgres.reading import decoded
+from gateways.postgres.scoping import SchemaCompilers, Scoped, locked
 from gateways.postgres.session import Session
 from gateways.postgres.settings import STATEMENTS, Password, Settings
 from gateways.postgres.shelter import Sheltered
 from gateways.postgres.streams import PostgresBatches, growing, lease_from
 from gateways.sql import SqlCompiler
 from mapper.capabilities import Capabilities
+from mapper.delegating import ScopedGateway
 from mapper.errors import ConnectionLost
 from mapper.explaining import Plan
 from mapper.gateway import (
@@ -55,9 +56,6 @@ from mapper.types import Codecs, StorageType
 __all__ = ["PostgresGateway"]
 
 T = TypeVar("T")
-
-ONE_AT_A_TIME: Final = RawSql(taking(session=False, wait=True, shared=False, number=number_of("mapper schema")))
-"""Takes the lock of changes of the schema."""
 
 STALE_SECONDS: Final = 1.0
 """
@@ -148,10 +146,16 @@ class PostgresGateway(Gateway):
         self._pool = Connections(hosts.connect, settings.limits, timeout=settings.pool_timeout, writes=settings.writes)
         self.hearing = Hearing(hosts.connect)
         self._compiler = SqlCompiler(POSTGRES, POSTGRES_CODECS)
+        self._schemas = SchemaCompilers(self._compiler)
         self._events = Events()
 
     def __repr__(self) -> str:
         return f"PostgresGateway({self._settings.shown!r})"
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The hosts, the database, the role, and where tables without a namespace are looked for."""
+        return (self.name, *self._settings.identity)
 
     # Compiling
 
@@ -170,8 +174,11 @@ class PostgresGateway(Gateway):
         The first is a lock until the end of the transaction: of two programs that make one schema at once, PostgreSQL
         would fail one, in spite of IF NOT EXISTS.
         """
-        operations = self._compiler.compile_schema(change)
-        return [ONE_AT_A_TIME, *operations] if operations else operations
+        return locked(self._compiler.compile_schema(change))
+
+    def in_schema(self, schema: str) -> Gateway:
+        """Return this gateway for relations in a schema; see `mapper.gateway.Gateway.in_schema`."""
+        return ScopedGateway(self, schema, Scoped(self, schema, self._schemas.of(schema)))
 
     def declared_type(self, type_: StorageType[Any]) -> str:
         """Return what PostgreSQL calls the type of a column that it makes for a storage type."""

@@ -44,9 +44,9 @@ ORDER BY a.attnum
 """
 
 
-def columns_query(described: RelationInfo) -> RawSql:
-    """Return the statement that asks for the columns of a relation's table."""
-    return RawSql(_COLUMNS, (table_of(described),))
+def columns_query(described: RelationInfo, schema: str | None = None) -> RawSql:
+    """Return the statement that asks for the columns of a relation's table, which may be in a schema that was chosen."""
+    return RawSql(_COLUMNS, (table_of(described, schema),))
 
 
 def stored_columns(described: RelationInfo, rows: Sequence[tuple[Any, ...]]) -> list[StoredColumn] | None:

@@ -6,7 +6,7 @@ A repository, a transaction or a gateway and a relation go in; the view has the 
 
 from typing import Any
 
-from gateways.postgres.columns import named
+from gateways.postgres.bulk import table_of
 from gateways.postgres.sources import Source, postgres_executor
 from gateways.postgres.storages import MaterializedView
 from mapper.errors import QueryError
@@ -44,5 +44,5 @@ async def refresh(source: Source, relation: Any, *, concurrently: bool = False) 
         source._require(frozenset({described.original}))
     executor = postgres_executor(source, "refresh")
     how = "CONCURRENTLY " if concurrently else ""
-    text = f"REFRESH MATERIALIZED VIEW {how}{named(described.schema, described.name)}"
+    text = f"REFRESH MATERIALIZED VIEW {how}{table_of(described, executor.gateway.scope)}"
     await executor.execute(RawSql(escape_placeholders(text), writes=frozenset({described.original})))

@@ -86,6 +86,11 @@ class ReplicatedGateway(DelegatingGateway):
         self._known = 0
         self._written = 0
 
+    @property
+    def freshest(self) -> Gateway:
+        """The primary: a standby may lag behind what others were told of."""
+        return self.inner.freshest
+
     async def position(self) -> Position:
         """
         Return how far the log is behind everything that this gateway wrote: give it to whoever is to see that, in

@@ -86,6 +86,13 @@ class Settings:
     statement_cache_size: int = STATEMENTS
     driver: Mapping[str, str] = field(factory=dict, repr=False)
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells the rows that are seen with these settings from others."""
+        places = [str(each) for each in self.addresses]
+        given = (self.database, self.user, self.search_path, self.options)
+        return (*places, *["" if each is None else each for each in given])
+
     @classmethod
     def read(cls, url: str, keywords: Mapping[str, Any]) -> "Settings":
         """

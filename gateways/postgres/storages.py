@@ -108,7 +108,7 @@ def view_text(relation: RelationInfo, dialect: Dialect, codecs: Codecs) -> ViewT
     rows = _inlined(selects.render(select, Around(), False), query.parameters, dialect, codecs)
     names = ", ".join([named(each.name) for each in relation.columns])
     outputs = ", ".join([_output(index, each) for index, each in enumerate(relation.columns)])
-    head = f"CREATE MATERIALIZED VIEW IF NOT EXISTS {named(relation.schema, relation.name)} ({names})"
+    head = f"CREATE MATERIALIZED VIEW IF NOT EXISTS {dialect.table_of(relation)} ({names})"
     source = f"({rows}) AS {named('made')} ({', '.join([named(f'c{each}') for each in range(len(relation.columns))])})"
     filled = "" if storage.filled else "NO "
     create = f"{head}{settings_text(storage.options)} AS SELECT {outputs} FROM {source} WITH {filled}DATA"

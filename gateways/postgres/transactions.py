@@ -15,7 +15,10 @@ from mapper.operations import Transaction
 __all__ = ["atomic", "commit", "control", "undo"]
 
 ROLLBACK_SECONDS: Final = 5.0
-"""How long ROLLBACK may take, which is never long; the connection is closed then, and the server rolls back."""
+"""
+How long ROLLBACK may take, also to a savepoint, which is never long; the connection is closed then, and the server rolls
+back.
+"""
 
 _IN_TIME: Final = given_up_after(5.0)
 """How long COMMIT may take after whoever waits for it was cancelled."""
@@ -37,7 +40,8 @@ async def control(session: Session, operation: Transaction) -> None:
             await session.driver.execute(_start(operation))
         case _:
             name = '"' + (operation.name or "").replace('"', '""') + '"'
-            await session.driver.execute(f"{_VERBS[operation.kind]} {name}")
+            seconds = ROLLBACK_SECONDS if operation.kind == "rollback_to" else None
+            await session.driver.execute(f"{_VERBS[operation.kind]} {name}", timeout=seconds)
 
 
 _VERBS: Final = {"savepoint": "SAVEPOINT", "release": "RELEASE SAVEPOINT", "rollback_to": "ROLLBACK TO SAVEPOINT"}

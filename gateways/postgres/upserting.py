@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from gateways.postgres.bulk import columns_of, names_of, quoted, table_of, transposed, types_of
+from gateways.postgres.bulk import GIVEN, ORDER, columns_of, names_of, quoted, table_of, transposed, types_of
 from gateways.postgres.columns import array_of
-from gateways.postgres.inserting import text_of
+from gateways.postgres.inserting import tells_keys, text_of, told_together
 from gateways.postgres.session import Session
 from gateways.postgres.transactions import atomic
 from mapper.columns import ColumnInfo
-from mapper.operations import Result, Upsert
-from mapper.relation import info
+from mapper.operations import Outcome, Result, Upsert
+from mapper.relation import RelationInfo, info
 
 __all__ = ["upsert"]
 
@@ -36,26 +36,27 @@ class _Answer:
 
     width: int
     rows: dict[int, tuple[Any, ...]] = field(factory=dict)
-    inserted: int = 0
-    updated: int = 0
+    outcomes: dict[int, Outcome] = field(factory=dict)
 
     def note(self, position: int, values: Sequence[Any], inserted: bool) -> None:
         self.rows[position] = tuple(values)
-        self.inserted += inserted
-        self.updated += not inserted
+        self.outcomes[position] = "inserted" if inserted else "updated"
 
     def result(self, count: int) -> Result:
         nothing = (None,) * self.width
         rows = [self.rows.get(each, nothing) for each in range(count)] if self.width else ()
-        written = self.inserted + self.updated
-        return Result(rows, written, self.inserted, self.updated, count - written)
+        outcomes: list[Outcome] = [self.outcomes.get(each, "ignored") for each in range(count)]
+        inserted, updated, ignored = [outcomes.count(each) for each in ("inserted", "updated", "ignored")]
+        return Result(rows, inserted + updated, inserted, updated, ignored, outcomes)
 
 
 async def upsert(session: Session, operation: Upsert) -> Result:
     """Write the rows, all of them or none, as if one after the other."""
     rows, answer = operation.rows, _Answer(len(operation.returning))
     waves = _waves(operation)
-    if waves is None or len(rows) == 1:
+    if waves is None and len(rows) > 1 and not operation.conflict.assignments and tells_keys(operation):
+        await _ignore_together(session, operation, answer)
+    elif waves is None or len(rows) == 1:
         if len(rows) == 1:
             await _write_one(session, operation, 0, answer)
         else:
@@ -81,10 +82,48 @@ def _told(operation: Upsert) -> str:
     return f"{text_of(operation)}{',' if operation.returning else ' RETURNING'} {_INSERTED}"
 
 
+async def _ignore_together(session: Session, operation: Upsert, answer: _Answer) -> None:
+    """Insert rows of which those are ignored that are in conflict with any, and know the others by their keys."""
+    sql = _ignoring(
+        info(operation.relation),
+        operation.columns,
+        operation.returning,
+        operation.conflict.columns,
+        operation.schema,
+    )
+    for order, *values in map(tuple, await session.driver.fetch(sql, *transposed(operation.rows))):
+        answer.note(order - 1, values, True)
+
+
+@lru_cache(1024)
+def _ignoring(
+    described: RelationInfo,
+    columns: tuple[ColumnInfo, ...],
+    returning: tuple[ColumnInfo, ...],
+    conflict: tuple[ColumnInfo, ...],
+    schema: str | None,
+) -> str:
+    """
+    Return the statement that inserts rows in their order, and gives the places and values of those that were not in
+    conflict. Of two rows with one key, it is the first that was inserted.
+    """
+    target = f" ({names_of(conflict)})" if conflict else ""
+    told = told_together(described, columns, returning, schema, f" ON CONFLICT{target} DO NOTHING")
+    shown = ", ".join([f"{told.made}.{each}" for each in told.shown])
+    keys = ", ".join([f"{told.made}.{each}" for each in told.keys])
+    head = f"SELECT DISTINCT ON ({keys}) {GIVEN}.{ORDER}{', ' if shown else ''}{shown}"
+    return f"{told.head} {head} FROM {GIVEN} JOIN {told.made} ON {told.tied} ORDER BY {keys}, {GIVEN}.{ORDER}"
+
+
 async def _write_together(session: Session, operation: Upsert, wave: dict[Key, int], answer: _Answer) -> None:
     """Write rows of which no two have the same conflict key; by that key each is known again."""
     sql = _together(
-        text_of(operation), operation.relation, operation.columns, operation.conflict.columns, bool(operation.returning)
+        text_of(operation),
+        operation.relation,
+        operation.columns,
+        operation.conflict.columns,
+        bool(operation.returning),
+        operation.schema,
     )
     arrays = transposed([operation.rows[each] for each in wave.values()])
     width = answer.width
@@ -94,20 +133,20 @@ async def _write_together(session: Session, operation: Upsert, wave: dict[Key, i
 
 @lru_cache(1024)
 def _together(
-    sql: str, relation: Any, columns: tuple[ColumnInfo, ...], conflict: tuple[ColumnInfo, ...], returning: bool
+    sql: str,
+    relation: Any,
+    columns: tuple[ColumnInfo, ...],
+    conflict: tuple[ColumnInfo, ...],
+    returning: bool,
+    schema: str | None,
 ) -> str:
     described, types = info(relation), types_of(columns)
     names = names_of(columns)
     places = ", ".join([f"${index + 1}::{each}" for index, each in enumerate(types)])
-    head = f"INSERT INTO {table_of(described)} ({names}) "
+    head = f"INSERT INTO {table_of(described, schema)} ({names}) "
     tail = sql.removeprefix(f"{head}VALUES ({places})")
     arrays = ", ".join([f"${index + 1}::{array_of(each)}" for index, each in enumerate(types)])
-    keys = ", ".join(
-        [
-            f"{table_of(described) if described.schema is None else quoted(described.name)}.{quoted(each.name)}"
-            for each in conflict
-        ]
-    )
+    keys = ", ".join([f"{quoted(described.name)}.{quoted(each.name)}" for each in conflict])
     return f"{head}SELECT * FROM unnest({arrays}){tail}{',' if returning else ' RETURNING'} {_INSERTED}, {keys}"
 
 

@@ -83,6 +83,10 @@ class SqlCompiler:
             RawSql: self._raw,
         }
 
+    def within(self, schema: str, *, limit: int) -> "SqlCompiler":
+        """Return the compiler of the same, with relations that declare no namespace in this one."""
+        return SqlCompiler(evolve(self.dialect, default_schema=schema), self._codecs, limit=limit)
+
     def compile(self, statement: Statement) -> SqlOperation:
         """
         Compile a statement.
@@ -190,9 +194,11 @@ class SqlCompiler:
             plan = self._plan(key, partial(self._insert_plan, statement))
         rows = plan.binder.bind_rows(statement.rows)
         if conflict is None:
-            return Insert(plan.relation, columns, rows, returning, plan.sql, plan.reads, plan.writes)
+            return Insert(plan.relation, columns, rows, returning, plan.sql, plan.reads, plan.writes, plan.schema)
         more = () if plan.more is None else plan.more.bind(conflict.parameters)
-        return Upsert(plan.relation, columns, rows, conflict, returning, plan.sql, more, plan.reads, plan.writes)
+        return Upsert(
+            plan.relation, columns, rows, conflict, returning, plan.sql, more, plan.reads, plan.writes, plan.schema
+        )
 
     def _insert_plan(self, statement: InsertRows) -> CompiledWrite:
         compiled = self._writes_to(statement.relation).insert(
@@ -206,6 +212,7 @@ class SqlCompiler:
             binder(self.dialect, self._codecs, done.binds[:width]),
             binder(self.dialect, self._codecs, done.binds[width:]),
             reads=compiled.reads,
+            schema=self.dialect.default_schema,
         )
 
     def _update(self, statement: Update) -> UpdateSql:

@@ -15,6 +15,7 @@ from gateways.sql.templates import Template
 from mapper.capabilities import Capabilities
 from mapper.expressions import Expr
 from mapper.paths import Steps
+from mapper.relation import RelationInfo
 from mapper.types import Codec, Codecs, Encoder, Enumeration, StorageType
 
 __all__ = [
@@ -186,6 +187,7 @@ class Dialect:
         locks: Texts of row locks.
         upsert_any: Whether an upsert that updates may leave out the conflict's columns.
         default_row: What stands for the columns and values of a row of defaults.
+        default_schema: The namespace of relations that declare none; None where that is left to the store.
         schema: How tables are made.
     """
 
@@ -219,12 +221,21 @@ class Dialect:
     locks: Mapping[str, str]
     upsert_any: bool = False
     default_row: str = "DEFAULT VALUES"
+    default_schema: str | None = None
     schema: SchemaStyle
 
     def name_of(self, *path: str | None) -> str:
         """Return a name, quoted, behind the names of what it is in; None among those is left out."""
         quote = self.quote
         return ".".join([f"{quote}{each.replace(quote, quote * 2)}{quote}" for each in path if each is not None])
+
+    def schema_of(self, relation: RelationInfo) -> str | None:
+        """Return the namespace of a relation; None where it is left to the store."""
+        return self.default_schema if relation.schema is None else relation.schema
+
+    def table_of(self, relation: RelationInfo) -> str:
+        """Return the name of a relation's table, quoted, behind its namespace."""
+        return self.name_of(self.schema_of(relation), relation.name)
 
     def encoder(self, codecs: Codecs, bind: Bind) -> Encoder:
         """Return the function that makes of a parameter's value what is bound at a place."""

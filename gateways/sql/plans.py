@@ -39,15 +39,18 @@ class Binder:
     Attributes:
         steps: For each place in the text the parameter's index and its encoder.
         binds: The places.
-        fast: Binds, and raises what an encoder raises.
+        fast: Binds, and raises what an encoder raises; `fast_rows` binds rows.
     """
 
     steps: tuple[tuple[Any, Encoder], ...]
     binds: tuple[Bind, ...]
     fast: Callable[[Sequence[Any]], tuple[Any, ...]] = field(init=False)
+    fast_rows: Callable[[Sequence[tuple[Any, ...]]], list[tuple[Any, ...]]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "fast", self._generated() if len(self.steps) <= GENERATED else self._bound)
+        fast = self._generated() if len(self.steps) <= GENERATED else self._bound
+        object.__setattr__(self, "fast", fast)
+        object.__setattr__(self, "fast_rows", self._generated_rows(fast))
 
     def bind(self, parameters: Sequence[Any]) -> tuple[Any, ...]:
         """
@@ -69,7 +72,7 @@ class Binder:
             ValueNotStorable: A value is refused; of several rows the message says in which, from 0.
         """
         try:
-            return list(map(self.fast, rows))
+            return self.fast_rows(rows)
         except ValueError as error:
             raise self._refusal_of_rows(rows, error) from None
 
@@ -103,6 +106,35 @@ class Binder:
         lines = ["def bind(p):", *self._unchanged(), *values]
         lines.append(f"    return ({''.join([f'{each}, ' for each in results])})")
         return compiled("\n".join(lines), program.constants, "bind")
+
+    def _generated_rows(
+        self, bind: Callable[[Sequence[Any]], tuple[Any, ...]]
+    ) -> Callable[[Sequence[tuple[Any, ...]]], list[tuple[Any, ...]]]:
+        """
+        Make a function that looks through rows in one loop, without a call for each, as long as they are bound as they
+        are; the first that is not, and those behind it, are bound one by one.
+        """
+        unchanged = self._unchanged()
+        if not unchanged or len(self.steps) > GENERATED:
+            return lambda rows: list(map(bind, rows))
+        _, names, condition, _ = [each.strip() for each in unchanged]
+        program = Program()
+        lines = [
+            "def bind_rows(rows):",
+            "    number = 0",
+            "    for p in rows:",
+            f"        if type(p) is not tuple or len(p) != {len(self.steps)}:",
+            "            break",
+            f"        {names}",
+            f"        {condition}",
+            "            number += 1",
+            "            continue",
+            "        break",
+            "    else:",
+            "        return list(rows)",
+            f"    return [*rows[:number], *[{program.constant('bind', bind)}(p) for p in rows[number:]]]",
+        ]
+        return compiled("\n".join(lines), program.constants, "bind_rows")
 
     def _unchanged(self) -> list[str]:
         """Return the lines that return the parameters themselves; none where they cannot be what is bound."""
@@ -223,6 +255,7 @@ class CompiledWrite:
         reads: Relations that its subqueries read.
         key_at, probe: Of updates and deletes of single rows: where the key stands among the parameters of a row, and
             the text that looks for it.
+        schema: Of an insert, the namespace of a relation that declares none.
     """
 
     relation: Any
@@ -233,6 +266,7 @@ class CompiledWrite:
     reads: frozenset[Any] = frozenset()
     key_at: slice | None = None
     probe: str | None = None
+    schema: str | None = None
     writes: frozenset[Any] = field(init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -165,8 +165,12 @@ class Schemas:
         template = self._dialect.schema.namespace
         if template is None:
             return []
-        names = dict.fromkeys([each.relation.schema for each in tables if each.relation.schema is not None])
-        return [RawSql(escape_placeholders(template.replace("{0}", self._dialect.name_of(each)))) for each in names]
+        names = dict.fromkeys([self._dialect.schema_of(each.relation) for each in tables])
+        return [
+            RawSql(escape_placeholders(template.replace("{0}", self._dialect.name_of(each))))
+            for each in names
+            if each is not None
+        ]
 
     def _added(self, table: Table, constraint: Constraint) -> str:
         text = f"ALTER TABLE {table.name} ADD CONSTRAINT {self._dialect.name_of(constraint.name)} {constraint.text}"

@@ -69,6 +69,10 @@ class Selects:
         body, order, scope = self._ordered(select, inner, named)
         return sql(head, body, order, limits, self._lock(select, scope))
 
+    def source(self, source: Source, scope: Scope) -> Sql:
+        """Return the SQL of a source of rows beside those of `scope`, to which it is added."""
+        return self._source(source, scope)
+
     def core(self, select: Select, around: Around, named: bool) -> Sql:
         """Return a select without its set operations, order and limit."""
         return self._core(select, around, named).sql
@@ -197,7 +201,7 @@ class Selects:
         name = scope.add(relation.alias or own, relation)
         if not relation.common:
             self.reads.add(relation.original)
-        table = self.dialect.name_of(None if relation.common else relation.schema, own)
+        table = self.dialect.name_of(None if relation.common else self.dialect.schema_of(relation), own)
         if relation.token in scope.marked:
             rows = f"(SELECT {table}.*, 1 AS {self.dialect.name_of(MARK)} FROM {table})"
             return sql(f"{rows} AS {self.dialect.name_of(name)}")

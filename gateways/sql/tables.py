@@ -43,7 +43,7 @@ class Table:
     @property
     def name(self) -> str:
         """The table's name, quoted, with its namespace."""
-        return self._dialect.name_of(self.relation.schema, self.relation.name)
+        return self._dialect.table_of(self.relation)
 
     @property
     def is_view(self) -> bool:
@@ -267,12 +267,12 @@ class Table:
     def _index_place(self, name: str) -> str:
         """Return the name of an index and its table: one of them has the namespace."""
         inside = self._style.schema_in_index
-        quoted = self._dialect.name_of(self.relation.schema if inside else None, name)
+        quoted = self._dialect.name_of(self._dialect.schema_of(self.relation) if inside else None, name)
         return f"{quoted} ON {self._dialect.name_of(self.relation.name) if inside else self.name}"
 
     def _reference(self, column: ColumnInfo, target: Attribute[Any, Any]) -> str:
         described = info(info(target.relation).original)
-        schema = described.schema if self._style.schema_in_references else None
+        schema = self._dialect.schema_of(described) if self._style.schema_in_references else None
         text = f"REFERENCES {self._dialect.name_of(schema, described.name)} ({self._columns([target.column])})"
         actions = [("ON DELETE", column.options.on_delete), ("ON UPDATE", column.options.on_update_key)]
         return text + "".join([f" {event} {_ACTIONS[action]}" for event, action in actions if action in _ACTIONS])

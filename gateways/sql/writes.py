@@ -20,7 +20,7 @@ from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
 from mapper.expressions import Expr, Subquery
 from mapper.relation import RelationInfo, info
-from mapper.statements import Conflict, Delete, Update
+from mapper.statements import Conflict, Delete, Source, Update
 
 __all__ = ["Compiled", "Writes"]
 
@@ -78,10 +78,13 @@ class Writes:
 
     def update(self, statement: Update) -> Compiled:
         """Return one update of all rows that fulfil a condition."""
-        scope = self._scope(qualified=_has_subquery([*[value for _, value in statement.assignments], *statement.where]))
+        nodes = [*[value for _, value in statement.assignments], *statement.where]
+        scope = self._scope(qualified=statement.source is not None or _has_subquery(nodes))
+        source = NOTHING if statement.source is None else self._from(statement.source, scope)
         text = sql(
             f"UPDATE {self._table} SET ",
             self._assignments(statement.assignments, scope),
+            source,
             self._where(statement.where, scope),
             self._returning(statement.returning, scope),
         )
@@ -125,7 +128,7 @@ class Writes:
 
     @property
     def _table(self) -> str:
-        return self.dialect.name_of(self.relation.schema, self.relation.name)
+        return self.dialect.table_of(self.relation)
 
     @property
     def _key(self) -> tuple[ColumnInfo, ...]:
@@ -160,6 +163,10 @@ class Writes:
             f"{self.dialect.name_of(column.name)} = ",
             self._expressions.assigned(value, scope, column, self._place(column)),
         )
+
+    def _from(self, source: Source, scope: Scope) -> Sql:
+        self.dialect.capabilities.require("update_from", what="an update from other rows")
+        return sql(" FROM ", self._selects.source(source, scope))
 
     def _where(self, conditions: Sequence[Expr[bool, Any]], scope: Scope) -> Sql:
         return sql(" WHERE ", self._expressions.conditions(conditions, scope)) if conditions else NOTHING

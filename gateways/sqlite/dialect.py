@@ -51,6 +51,7 @@ SQLITE_CAPABILITIES: Final = Capabilities(
     upsert=True,
     upsert_target=True,
     upsert_where=True,
+    update_from=True,
     streaming=True,
     generated_keys=frozenset({"int"}),
     windows=True,

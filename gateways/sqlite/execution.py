@@ -10,10 +10,11 @@ import time
 
 from typing_extensions import TypeVar
 
+from gateways.sqlite.inserting import insert
 from gateways.sqlite.raw import nature, statement, unsupported
 from gateways.sqlite.session import Session
 from gateways.sqlite.tracing import Trace
-from gateways.sqlite.writing import delete_found, insert, upsert, write_each
+from gateways.sqlite.writing import delete_found, upsert, write_each
 from mapper.errors import StatementError
 from mapper.gateway import Program
 from mapper.operations import DeleteSql, Insert, Operation, QuerySql, RawSql, Result, Transaction, UpdateSql, Upsert

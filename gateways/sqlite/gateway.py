@@ -109,6 +109,11 @@ class SQLiteGateway(Gateway):
     def __repr__(self) -> str:
         return f"SQLiteGateway({self._location.shown!r})"
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The file, by its real path; of `:memory:`, a name of its own."""
+        return super().identity if self._location.memory else (self.name, os.path.realpath(self._location.shown))
+
     # Compiling
 
     def compile(self, statement: Statement) -> SqlOperation:

@@ -1,134 +1,63 @@
 """
-Writes of many rows, in the thread of a connection.
+Upserts, and updates and deletes of single rows, in the thread of a connection.
 
-An `Insert`, `Upsert` or a write of single rows by key goes in; counts, and the keys of what was inserted, come out.
-Each is done wholly or not at all.
+An `Upsert` or a write of single rows by key goes in; counts, and the keys of what was upserted, come out. Each is done
+wholly or not at all.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from attrs import frozen
 
 from gateways.sql.refusals import key_values, unchanged_row
 from gateways.sqlite.codecs import SQLITE_CODECS
+from gateways.sqlite.inserting import text_of
 from gateways.sqlite.session import Session
 from gateways.sqlite.violations import quoted, table_of
-from mapper.columns import ColumnInfo
-from mapper.errors import MissingRow, StaleRow, StatementError
-from mapper.operations import DeleteSql, Insert, Result, UpdateSql, Upsert
+from mapper.errors import MissingRow, StaleRow
+from mapper.operations import DeleteSql, Outcome, Result, UpdateSql, Upsert
 from mapper.relation import RelationInfo, info
 
-__all__ = ["delete_found", "insert", "upsert", "write_each"]
-
-_SEQUENCE_FROM: Final = 8  # rows from which telling their keys costs less than having each returned
-_LAST_KEY: Final = 2**63 - 1
-
-
-def insert(session: Session, operation: Insert) -> Result:
-    """Insert rows, and return what each is to give back, in their order."""
-    rows, sql = operation.rows, _text(operation)
-    if not rows:
-        return Result()
-    if len(rows) == 1:
-        return Result(session.run(sql, rows[0]).rows, 1)
-    try:
-        with session.atomic():
-            if not operation.returning:
-                return Result(count=session.change_many(sql, rows))
-            in_sequence = _insert_in_sequence(session, operation) if len(rows) >= _SEQUENCE_FROM else None
-            return Result(in_sequence or _insert_singly(session, sql, rows), len(rows))
-    except _Differs:
-        with session.atomic():
-            return Result(_insert_singly(session, sql, rows), len(rows))
-
-
-def _insert_singly(session: Session, sql: str, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return [session.query(sql, row)[0] for row in rows]
-
-
-def _text(operation: Insert | Upsert) -> str:
-    if operation.sql is None:
-        raise StatementError(
-            f"the {type(operation).__name__} has no text",
-            operation=operation,
-            hint="compile it with the sqlite gateway",
-        )
-    return operation.sql
-
-
-def _insert_in_sequence(session: Session, operation: Insert) -> list[tuple[Any, ...]] | None:
-    """
-    Insert rows of which the store makes up the keys, and tell which: as nobody else can insert meanwhile, they are those
-    from the next to the last one.
-
-    Returns:
-        The keys; None where that is not possible, and nothing is done: more than the key comes back, a trigger could
-        take keys of the table, or they are used up.
-
-    Raises:
-        _Differs: The last key is not as many behind as there are rows.
-    """
-    key = operation.returning[0]
-    if len(operation.returning) > 1 or not key.autoincrement or key in operation.columns or not _is_plain(operation):
-        return None
-    described = info(operation.relation)
-    last = _last_key(session, described, key)
-    if last is None or last > _LAST_KEY - len(operation.rows):
-        return None
-    session.change_many(_plain(operation, operation.columns), operation.rows)
-    if session.query("SELECT last_insert_rowid()") != [(last + len(operation.rows),)]:
-        raise _Differs
-    return list(zip(range(last + 1, last + 1 + len(operation.rows)), strict=True))
-
-
-def _last_key(session: Session, described: RelationInfo, key: ColumnInfo) -> int | None:
-    """Return the largest key that the table has ever had; None where a trigger may use up keys of it."""
-    master = "sqlite_master" if described.schema is None else f"{quoted(described.schema)}.sqlite_master"
-    triggers = "type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
-    found = session.query(
-        f"SELECT type FROM {master} WHERE name = 'sqlite_sequence' OR ({triggers})", (described.name,)
-    )
-    if ("trigger",) in found:
-        return None
-    last: int = session.query(f"SELECT coalesce(max({quoted(key.name)}), 0) FROM {table_of(described)}")[0][0]
-    if not found:
-        return last
-    sequence = master.removesuffix("master") + "sequence"
-    counted = session.query(f"SELECT seq FROM {sequence} WHERE name = ?", (described.name,))
-    sequences: list[int] = [each for (each,) in counted]
-    return max([last, *sequences])
-
-
-def _is_plain(operation: Insert) -> bool:
-    """Tell whether the text does nothing but insert the values as they are."""
-    return _text(operation).partition(" RETURNING ")[0] == _plain(operation, operation.columns)
-
-
-def _plain(operation: Insert, columns: Sequence[ColumnInfo]) -> str:
-    names, places = ", ".join(quoted(each.name) for each in columns), ", ".join("?" for _ in columns)
-    return f"INSERT INTO {table_of(info(operation.relation))} ({names}) VALUES ({places})"
+__all__ = ["delete_found", "upsert", "write_each"]
 
 
 def upsert(session: Session, operation: Upsert) -> Result:
     """
     Insert rows, or update or leave what they conflict with, one after the other.
 
-    SQLite tells that a row was written and not how, so the row that it would conflict with is looked for before.
+    SQLite tells that a row was written and not how, so the row that it would conflict with is looked for before; where
+    the store makes what it would conflict by, the row is first inserted unless it conflicts.
     """
-    sql, look_up = _text(operation), _look_up(operation)
+    sql, look_up = text_of(operation), _look_up(operation)
+    careful = _careful(operation) if look_up is None and operation.conflict.assignments else None
     returned: list[tuple[Any, ...]] = []
-    inserted = updated = ignored = 0
+    outcomes: list[Outcome] = []
     with session.atomic():
         for row in operation.rows:
             session.checkpoint()
-            known = look_up is not None and bool(session.query(look_up.sql, look_up.parameters(row)))
-            rows, written = _upsert_row(session, sql, (*row, *operation.parameters), bool(operation.returning))
-            inserted += written and not known
-            updated += written and known
-            ignored += not written
-            returned.extend(rows if written else [(None,) * len(operation.returning)])
-    return Result(returned if operation.returning else (), inserted + updated, inserted, updated, ignored)
+            if careful is not None:
+                found, written = _upsert_row(session, careful, row, bool(operation.returning))
+                if written:
+                    outcomes.append("inserted")
+                    returned.extend(found)
+                    continue
+            known = careful is not None or (
+                look_up is not None and bool(session.query(look_up.sql, look_up.parameters(row)))
+            )
+            found, written = _upsert_row(session, sql, (*row, *operation.parameters), bool(operation.returning))
+            outcomes.append("ignored" if not written else "updated" if known else "inserted")
+            returned.extend(found if written else [(None,) * len(operation.returning)])
+    inserted, updated, ignored = [outcomes.count(each) for each in ("inserted", "updated", "ignored")]
+    rows = returned if operation.returning else ()
+    return Result(rows, inserted + updated, inserted, updated, ignored, outcomes)
+
+
+def _careful(operation: Upsert) -> str:
+    """Return the text that inserts a row, and leaves it where it conflicts."""
+    head = text_of(operation).partition(" DO UPDATE SET ")[0]
+    back = ", ".join([quoted(each.name) for each in operation.returning])
+    return f"{head} DO NOTHING{f' RETURNING {back}' if back else ''}"
 
 
 def _upsert_row(

@@ -51,8 +51,9 @@ class Order:
 
 @attrs.define
 class Ledger:
-    """What the callers were told of their transfers."""
+    """What the callers were told of their transfers, and all that they asked for."""
 
+    orders: dict[str, Order] = attrs.field(factory=dict)
     done: set[str] = attrs.field(factory=set)
     refused: dict[str, str] = attrs.field(factory=dict)
     unknown: set[str] = attrs.field(factory=set)

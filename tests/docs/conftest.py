@@ -1,5 +1,5 @@
 """The server that some pages run on."""
 
-from tests.servers.fixtures import databases
+from tests.servers.fixtures import databases, redis_url
 
-__all__ = ["databases"]
+__all__ = ["databases", "redis_url"]

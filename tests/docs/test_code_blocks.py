@@ -3,7 +3,7 @@ Every python block of README.md and of the pages in docs/ runs.
 
 The blocks of one page share a namespace and run in order, in a temporary directory, inside an event loop. A block that
 cannot run has `<!-- no-run: why -->` on the line before it. A page with `<!-- server: postgres -->` on a line of its own
-runs with a database of its own, whose URL its blocks have as `url`.
+runs with a database of its own, whose URL its blocks have as `url`; one with `<!-- server: redis -->` with a Redis.
 """
 
 import sys
@@ -22,12 +22,17 @@ PAGES = [path.relative_to(ROOT).as_posix() for path in [ROOT / "README.md", *sor
 
 
 POSTGRES = "\n<!-- server: postgres -->\n"
+REDIS = "\n<!-- server: redis -->\n"
 
 
 @pytest.fixture
 async def server(page: str, request: pytest.FixtureRequest) -> AsyncIterator[dict[str, Any]]:
     """What a page that runs on a server finds in its namespace."""
-    if POSTGRES not in (ROOT / page).read_text("utf-8"):
+    text = (ROOT / page).read_text("utf-8")
+    if REDIS in text:
+        yield {"url": request.getfixturevalue("redis_url")}
+        return
+    if POSTGRES not in text:
         yield {}
         return
     databases: Databases = request.getfixturevalue("databases")

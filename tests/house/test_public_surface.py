@@ -32,14 +32,11 @@ SURFACE = {
     "cache_drivers.memory": "MemoryDriver",
     "cache_drivers.redis": "RedisDriver",
     "cache_drivers.null": "NullDriver",
+    "cache_drivers.tiered": "TieredDriver",
 }
 """The names of the design, by the module that they are imported from."""
 
 LATER = {
-    "the cache": """
-        mapper.Cache mapper.CachePolicy mapper.ReadThrough mapper.testing.conformance.cache_driver_suite
-        cache_drivers.memory.MemoryDriver cache_drivers.redis.RedisDriver cache_drivers.null.NullDriver
-    """,
     "schema": """
         mapper.schema.diff mapper.schema.inspect mapper.schema.to_python mapper.schema.diagram
     """,

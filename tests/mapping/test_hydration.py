@@ -49,13 +49,19 @@ def test_object_made_of_the_row_as_it_is_goes_by_starmap(model: type):
 
 def test_decoders_are_inline_and_null_is_looked_for_in_the_condition():
     body = attrs.evolve(BODY, decode=str)
-    assert body_of(build(samples.Frozen, TITLE, body, VISITS)) == [
+    assert body_of(build(samples.FrozenData, TITLE, body, VISITS)) == [
         "made = [(i0(o0 := new(c0), a0, (d0(a1) if a1 is not None else None), d1(a2)) or o0)"
         " for a0, a1, a2 in rows if a0 is not None and a2 is not None]",
         "if len(made) != len(rows):",
         "    raise NullFound",
         "return made",
     ]
+
+
+def test_frozen_attrs_class_has_a_maker():
+    assert body_of(build(samples.Frozen, TITLE, BODY, VISITS))[0] == (
+        "made = [m0(a0, a1, d0(a2)) for a0, a1, a2 in rows if a0 is not None and a2 is not None]"
+    )
 
 
 def test_class_without_a_python_initialiser_is_called():

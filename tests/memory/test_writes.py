@@ -135,7 +135,7 @@ async def test_upsert_inserts_updates_and_tells_which(gateway: MemoryGateway):
     result = await upsert(
         gateway, {"name": "b", "email": "1"}, {"name": "a", "email": "2"}, on=on, returning=("id", "email")
     )
-    assert result == Result([(2, "1"), (1, "2")], count=2, inserted=1, updated=1)
+    assert result == Result([(2, "1"), (1, "2")], count=2, inserted=1, updated=1, outcomes=["inserted", "updated"])
 
 
 @pytest.mark.feature("T25")
@@ -148,7 +148,7 @@ async def test_upsert_without_assignments_leaves_the_stored_row(gateway: MemoryG
         on=conflict("name", relation=Users),
         returning=("id",),
     )
-    assert result == Result([(None,), (2,)], count=1, inserted=1, ignored=1)
+    assert result == Result([(None,), (2,)], count=1, inserted=1, ignored=1, outcomes=["ignored", "inserted"])
     assert await rows(gateway, select(Users.email).order_by(Users.id)) == ["old", "x"]
 
 
@@ -189,7 +189,8 @@ async def test_upsert_updates_only_where_its_condition_holds(gateway: MemoryGate
         conflict=on,
         returning=("balance", "version"),
     )
-    assert result == Result([(15, 2), (None, None)], count=1, updated=1, ignored=1)
+    told = Result([(15, 2), (None, None)], count=1, updated=1, ignored=1, outcomes=["updated", "ignored"])
+    assert result == told
 
 
 @pytest.mark.feature("T25")
@@ -199,7 +200,7 @@ async def test_two_rows_of_one_upsert_take_effect_in_order(gateway: MemoryGatewa
         gateway, {"name": "a", "email": "1"}, {"name": "a", "email": "2"}, on=on, returning=("id", "email")
     )
     assert (result.inserted, result.updated) == (1, 1)
-    assert result.rows == [(1, "2"), (1, "2")]
+    assert result.rows == [(1, "1"), (1, "2")]
 
 
 async def test_ignored_row_uses_up_no_key(gateway: MemoryGateway):

@@ -1,5 +1,5 @@
 """
-How the tests of speed measure: two ways of doing the same, by turns, and how many functions one of them calls.
+How speed is measured: ways of doing the same, by turns, and how many functions one of them calls.
 
 Coroutine functions go in; a ratio or a number comes out. Turns are short, so that whatever else the machine does meets
 both, and what counts is the median of the ratios of neighbours: of the time that passes, or of the processors' time, of
@@ -12,14 +12,14 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TypeAlias
 
 import attrs
 
-__all__ = ["Work", "calls", "ratio", "timed"]
+__all__ = ["Spent", "Work", "calls", "medians", "ratio", "taken", "timed"]
 
 Work: TypeAlias = Callable[[], Awaitable[object]]
 
@@ -63,19 +63,39 @@ async def ratio(
 
 
 async def _medians(ours: Work, theirs: Work, rounds: int, servers: Iterable[int] | None) -> list[float]:
-    await ours()
-    await theirs()
+    spent = await taken({"ours": ours, "theirs": theirs}, rounds=rounds, servers=servers)
+    return [each for each in medians(spent["ours"], spent["theirs"]) if each is not None]
+
+
+async def taken(
+    sides: Mapping[str, Work], *, rounds: int, servers: Iterable[int] | None = None
+) -> dict[str, list[Spent]]:
+    """Return what each side takes in each of so many rounds, in which they take turns, after a warm-up of all."""
+    for work in sides.values():
+        await work()
+    spent: dict[str, list[Spent]] = {each: [] for each in sides}
     gc.collect()
-    gc.freeze()  # what the test runner has imported is not to be looked through by every other round
+    gc.freeze()  # what has been imported is not to be looked through by every other round
     try:
-        pairs = [(await _spent(ours, servers), await _spent(theirs, servers)) for _ in range(rounds)]
+        for _ in range(rounds):
+            for each, work in sides.items():
+                spent[each].append(await _spent(work, servers))
     finally:
         gc.unfreeze()
-    found = [statistics.median([one.wall / other.wall for one, other in pairs])]
+    return spent
+
+
+def medians(ours: Sequence[Spent], theirs: Sequence[Spent]) -> tuple[float, float | None]:
+    """
+    Return the medians of the paired ratios, by the clock and by the time of processors; the latter is None where it
+    cannot be told.
+    """
+    pairs = list(zip(ours, theirs, strict=True))
+    wall = statistics.median([one.wall / other.wall for one, other in pairs])
     worked = [(one.processors, other.processors) for one, other in pairs]
-    if all([one and other for one, other in worked]):
-        found.append(statistics.median([(one or 0) / (other or 1) for one, other in worked]))
-    return found
+    if not all([one and other for one, other in worked]):
+        return wall, None
+    return wall, statistics.median([(one or 0) / (other or 1) for one, other in worked])
 
 
 async def _spent(work: Work, servers: Iterable[int] | None) -> Spent:

@@ -150,6 +150,25 @@ async def test_prepared_point_read_is_near_handwritten_asyncpg(log: Log, raw: An
     await stays_near("prepared point read", ours, lambda: read_singly(raw), servers)
 
 
+@pytest.mark.feature("N8")
+async def test_point_read_is_faster_than_one_by_the_pool_of_the_driver(
+    filled: str, log: Log, servers: list[int] | None
+):
+    """Whatever reads through that pool, as peers do, pays for it; others begin and end a transaction beside."""
+
+    async def ours() -> None:
+        for number in range(1, BLOCK + 1):
+            assert await select(Entry).from_(Entries).find(number).execute(log) is not None
+
+    async with asyncpg.create_pool(filled, min_size=1, max_size=4) as pool:
+
+        async def theirs() -> None:
+            for number in range(1, BLOCK + 1):
+                Entry(*await pool.fetchrow(f"SELECT {COLUMNS} FROM entries WHERE id = $1", number))
+
+        assert await ratio(ours, theirs, bound=0.8, servers=servers) <= 0.8
+
+
 async def test_read_of_50_objects_is_near_handwritten_asyncpg(log: Log, raw: Any, servers: list[int] | None):
     sql = f"SELECT {COLUMNS} FROM entries WHERE author = $1 ORDER BY id LIMIT $2"
 
@@ -276,6 +295,21 @@ async def test_stream_of_a_million_rows_grows_by_less_than_8_mib(filled: str, ra
         peak = tracemalloc.get_traced_memory()[1] - before
         tracemalloc.stop()
     assert (count, total) == (size, size * (size + 1) * (2 * size + 1) // 6)
+    assert peak < 8 * 2**20
+
+
+@pytest.mark.feature("N7")
+async def test_pages_of_100_000_rows_grow_by_less_than_8_mib(log: Log):
+    query = select(Entry).from_(Entries).where(Entries.id <= ROWS)
+    await query.page(log, size=1000)
+    count = 0
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    async for page in query.pages(log, size=1000):
+        count += len(page)
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    assert count == ROWS
     assert peak < 8 * 2**20
 
 

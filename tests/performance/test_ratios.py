@@ -102,6 +102,24 @@ async def test_stream_of_100_000_rows_grows_by_less_than_8_mib(path: Path):
     assert peak < 8 * 2**20
 
 
+@pytest.mark.feature("N7")
+async def test_pages_of_100_000_rows_grow_by_less_than_8_mib(path: Path):
+    await filled(path)
+    async with SQLiteGateway(path) as gateway:
+        log = Log(gateway)
+        query = select(Entry).from_(Entries)
+        await query.page(log, size=1000)
+        count = 0
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        async for page in query.pages(log, size=1000):
+            count += len(page)
+        peak = tracemalloc.get_traced_memory()[1] - before
+        tracemalloc.stop()
+    assert count == ROWS
+    assert peak < 8 * 2**20
+
+
 @pytest.mark.feature("T22")
 async def test_commit_of_10_000_pushes_is_a_handful_of_operations_and_ten_times_faster_than_a_commit_each(
     tmp_path: Path,

@@ -21,7 +21,7 @@ from mapper.select import select
 from tests.postgres.backends import terminate
 from tests.postgres.behind import gateway, proxy
 from tests.postgres.relations import Book, Note, Notes, written
-from tests.postgres.torture import SEEDS, is_whole
+from tests.postgres.torture import SEEDS, Strange, is_whole
 from tests.servers import Postgres, Proxy
 
 __all__ = ["gateway", "proxy"]
@@ -185,6 +185,31 @@ async def test_backend_that_is_gone_before_the_loop_could_see_it_is_certain(own_
         end_now(row[0])
         assert (await gateway.execute(RawSql("CREATE TABLE IF NOT EXISTS made (x int)"))).count == 0
         await gateway.execute(RawSql("DROP TABLE made"))
+
+
+GOODBYE = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+
+
+@pytest.mark.parametrize("rows", [1, 3, 250], ids=["in one statement", "in arrays", "by COPY"])
+@pytest.mark.parametrize("keys", [True, False], ids=["with keys", "without"])
+async def test_write_on_a_connection_that_the_server_said_goodbye_on_is_certain(
+    gateway: PostgresGateway, rows: int, keys: bool
+):
+    """The goodbye has been read, and the end of the connection is still to come: the driver sends nothing."""
+    strange, book = Strange(), Book(gateway)
+    asyncio.get_running_loop().set_exception_handler(strange)
+    session = await gateway._pool.acquire()
+    session.driver._protocol.data_received(b"E" + (len(GOODBYE) + 4).to_bytes(4) + GOODBYE)
+    gateway._pool.give(session)
+    del session
+    notes = [f"new {each}" for each in range(rows)]
+    with pytest.raises(ConnectionLost):
+        await (written(*notes).commit(book) if keys else book.load(Notes, [Note(each) for each in notes]))
+    await asyncio.sleep(0)
+    gc.collect()
+    assert strange.told == []
+    assert is_whole(gateway.statistics())
+    assert (await written(*notes).commit(book)).inserted == rows
 
 
 def end_now(number: int) -> None:

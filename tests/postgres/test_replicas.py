@@ -12,9 +12,6 @@ from mapper import Column, QueryError, RawSql, Relation, Repository, column, fn,
 from mapper.gateway import OperationEvent
 from mapper.operations import QuerySql
 from tests.servers import Postgres
-from tests.servers.fixtures import own_postgres, standby_postgres
-
-__all__ = ["own_postgres", "standby_postgres"]
 
 
 @attrs.frozen

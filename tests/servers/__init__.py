@@ -8,6 +8,6 @@ wheel, a binary of the system, and else a visible skip that names the line which
 from tests.servers.locating import NoServer
 from tests.servers.postgres import Postgres
 from tests.servers.proxy import Proxy
-from tests.servers.redis import Redis
+from tests.servers.redis import Redis, RedisCluster
 
-__all__ = ["NoServer", "Postgres", "Proxy", "Redis"]
+__all__ = ["NoServer", "Postgres", "Proxy", "Redis", "RedisCluster"]

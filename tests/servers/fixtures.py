@@ -14,7 +14,10 @@ import pytest
 
 from tests.servers import NoServer, Postgres, Redis
 
-__all__ = ["Databases", "databases", "own_postgres", "postgres_url", "redis_url", "standby_postgres", "system_postgres"]
+__all__ = [
+    "Databases", "databases", "emptied", "lasting_postgres", "own_postgres", "postgres_url", "redis_url", "standby_postgres",
+    "system_postgres",
+]  # fmt: skip
 
 TEMPLATE: Final = "template0"
 _numbers: Final = count(1)
@@ -75,17 +78,53 @@ async def postgres_url(databases: Databases) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-def own_postgres() -> Iterator[Postgres]:
-    """A server that tests may stop, kill and start; never one from the environment."""
+def lasting_postgres() -> Iterator[Postgres]:
+    """The server behind `own_postgres`, which is what a test asks for."""
     server = launched(Postgres.launch)
     yield server
     server.stop()
 
 
+EMPTY: Final = """
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', name);
+    END LOOP;
+    CREATE SCHEMA public;
+END $$
+"""
+
+
+@pytest.fixture
+async def own_postgres(lasting_postgres: Postgres) -> Postgres:
+    """
+    A server that tests may stop, kill and start, whose database is empty; never one from the environment.
+
+    Whatever the tests before left is taken away: tables, connections, a server that is down.
+    """
+    await emptied(lasting_postgres)
+    return lasting_postgres
+
+
+async def emptied(server: Postgres) -> None:
+    """Have a server run, with nothing in its first database and nobody connected to it."""
+    if server.process is None:
+        server.start()
+    connection = await asyncpg.connect(server.url)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await connection.execute(EMPTY)
+    finally:
+        await connection.close()
+
+
 @pytest.fixture(scope="session")
-def standby_postgres(own_postgres: Postgres) -> Iterator[Postgres]:
+def standby_postgres(lasting_postgres: Postgres) -> Iterator[Postgres]:
     """A standby of the server that tests may stop."""
-    server = own_postgres.standby()
+    server = lasting_postgres.standby()
     yield server
     server.stop()
 

@@ -103,6 +103,7 @@ class Proxy:
         delay: Seconds that every chunk of bytes takes longer, in both directions.
         hangs_up: Close new connections as soon as they are there.
         resets: Drop by RST, as a crashed machine or a firewall does, and not by FIN.
+        nonsense: What clients are answered instead of what the server says.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Proxy:
         self.delay = 0.0
         self.hangs_up = False
         self.resets = False
+        self.nonsense = b""
         self._target = (host, port)
         self._tls = tls
         self._insists = insists
@@ -275,6 +277,8 @@ class Proxy:
             if self.delay:
                 await asyncio.sleep(self.delay)
             await self._flows[toward].wait()
+            if self.nonsense and toward == "client":
+                chunk = self.nonsense
             fault, passes = self._judged(link, toward, chunk)
             writer.write(chunk[:passes])
             await writer.drain()

@@ -10,10 +10,19 @@ import pytest
 import redis.asyncio
 
 from tests.servers import NoServer, Postgres, Redis, postgres
-from tests.servers.fixtures import Databases, databases, launched, own_postgres, postgres_url, redis_url
+from tests.servers.fixtures import (
+    Databases,
+    databases,
+    emptied,
+    lasting_postgres,
+    launched,
+    own_postgres,
+    postgres_url,
+    redis_url,
+)
 from tests.servers.process import PREFIX, private_directory
 
-__all__ = ["databases", "own_postgres", "postgres_url", "redis_url"]
+__all__ = ["databases", "lasting_postgres", "own_postgres", "postgres_url", "redis_url"]
 
 GONE = 2**22 + 1  # beyond the largest number of a process
 
@@ -37,6 +46,25 @@ async def test_postgres_that_was_killed_starts_again(own_postgres: Postgres):
     own_postgres.start()
     connection = await asyncpg.connect(own_postgres.url)
     assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()
+
+
+async def test_postgres_is_empty_whatever_a_test_left(own_postgres: Postgres):
+    left = await asyncpg.connect(own_postgres.url)
+    await left.execute("CREATE TABLE t (x int); CREATE SCHEMA other; CREATE TABLE other.t (x int)")
+    await left.execute("BEGIN; LOCK TABLE t; LOCK TABLE other.t")
+    await emptied(own_postgres)
+    left.terminate()
+    connection = await asyncpg.connect(own_postgres.url)
+    assert await connection.fetchval("SELECT count(*) FROM pg_class WHERE relname = 't'") == 0
+    await connection.execute("CREATE TABLE t (x int)")
+    await connection.close()
+
+
+async def test_postgres_that_a_test_left_stopped_runs_again(own_postgres: Postgres):
+    own_postgres.stop()
+    await emptied(own_postgres)
+    connection = await asyncpg.connect(own_postgres.url)
     await connection.close()
 
 

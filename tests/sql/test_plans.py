@@ -109,6 +109,26 @@ def test_generated_function_binds_as_the_encoders_do(codecs: Any, required: bool
         assert binder.fast([*row]) == binder.fast(row)
 
 
+@pytest.mark.parametrize("codecs", [SQLITE_CODECS, POSTGRES_CODECS], ids=lambda each: each.name)
+@pytest.mark.parametrize("required", [False, True])
+@given(rows=st.lists(st.tuples(VALUES, VALUES), max_size=5), lists=st.booleans())
+def test_rows_are_bound_as_each_is(codecs: Any, required: bool, rows: list[Any], lists: bool):
+    types: tuple[StorageType[Any], ...] = (Integer(), Text())
+    binds = tuple([Bind(index, (each,), required=required) for index, each in enumerate(types)])
+    binder = Binder(tuple([(each.index, codecs.encoder(each.type)) for each in binds]), binds)
+    given_: Any = [[*each] for each in rows] if lists else rows
+    try:
+        expected = [binder._bound(row) for row in rows]
+    except ValueError:
+        with pytest.raises(ValueError, match="cannot be stored"):
+            binder.bind_rows(given_)
+    else:
+        found = binder.bind_rows(given_)
+        assert found == expected
+        assert [type(each) for each in found] == [tuple] * len(rows)
+        assert found is not given_
+
+
 def test_values_that_are_bound_as_they_are_stay_where_they_are():
     row = ("a name",)
     operation: Any = compiler().compile(InsertRows(Users, columns(Users, "name"), [row]))

@@ -11,7 +11,7 @@ from gateways.sqlite import SQLiteGateway
 from mapper import excluded
 from mapper.errors import MissingRow, StaleRow, UniqueViolation
 from mapper.expressions import Slot
-from mapper.operations import RawSql, Result, Transaction
+from mapper.operations import Outcome, RawSql, Result, Transaction
 from mapper.relation import info
 from mapper.statements import Conflict, DeleteRows, InsertRows, UpdateRows
 from tests.sqlite.conftest import COMMIT, START, Make, at_rest, program
@@ -125,18 +125,22 @@ async def test_upsert_tells_inserted_from_updated_from_ignored(blog: SQLiteGatew
     updated = await blog.execute(
         blog.compile(upsert((1, "uno", "1"), (2, "dos", "2"), (2, "due", "2"), returning="id title"))
     )
-    assert updated == Result([(1, "uno"), (2, "dos"), (2, "due")], 3, inserted=1, updated=2)
+    told: list[Outcome] = ["updated", "inserted", "updated"]
+    assert updated == Result([(1, "uno"), (2, "dos"), (2, "due")], 3, inserted=1, updated=2, outcomes=told)
     ignored = await blog.execute(
         blog.compile(upsert((1, "eins", "1"), (3, "drei", "3"), update=False, returning="id title"))
     )
-    assert ignored == Result([(None, None), (3, "drei")], 1, inserted=1, ignored=1)
+    assert ignored == Result([(None, None), (3, "drei")], 1, inserted=1, ignored=1, outcomes=["ignored", "inserted"])
     assert await names(blog, "SELECT title FROM posts ORDER BY id") == ["uno", "due", "drei"]
 
 
 async def test_upsert_of_one_row_without_returning_counts(blog: SQLiteGateway):
     first = await blog.execute(blog.compile(upsert((1, "one", "1"))))
     second = await blog.execute(blog.compile(upsert((1, "uno", "1"))))
-    assert [first, second] == [Result((), 1, inserted=1), Result((), 1, updated=1)]
+    assert [first, second] == [
+        Result((), 1, inserted=1, outcomes=["inserted"]),
+        Result((), 1, updated=1, outcomes=["updated"]),
+    ]
 
 
 async def test_upsert_that_fails_changes_nothing(blog: SQLiteGateway):

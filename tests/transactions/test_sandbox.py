@@ -232,3 +232,55 @@ async def test_sandboxes_in_parallel_do_not_see_each_other(databases: Databases)
         assert await NAMES.all(bank) == []
         assert gateway.statistics().in_use == 0
     await databases.drop(url)
+
+
+@pytest.mark.feature("N6")
+@pytest.mark.parametrize("within", [False, True], ids=["alone", "in a transaction"])
+async def test_operation_that_is_cancelled_in_a_sandbox_costs_that_operation_alone(bank: Bank, within: bool):
+    async with bank.sandbox() as box:
+        await add(box, "before")
+        for turns in range(12):
+            task = asyncio.ensure_future(_added(box, f"cancelled {turns}", within=within))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled() or turns > 3
+        await add(box, "after")
+        names = await NAMES.all(box)
+        assert [each for each in names if not each.startswith("cancelled")] == ["kept", "before", "after"]
+    assert await NAMES.all(bank) == ["kept"]
+
+
+async def _added(box: Bank, name: str, *, within: bool) -> None:
+    if not within:
+        await add(box, name)
+        return
+    async with box.transaction() as tx:
+        await add(tx, name)
+
+
+@pytest.mark.feature("N6")
+async def test_stream_that_is_cancelled_in_a_sandbox_costs_the_stream_alone(bank: Bank):
+    async with bank.sandbox() as box:
+        await box.load(Accounts, [Account(f"a{number}") for number in range(3000)])
+
+        async def read() -> None:
+            async for _ in NAMES.execute(box):
+                await asyncio.sleep(0)
+
+        task = asyncio.ensure_future(read())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        await add(box, "after")
+        assert await NAMES.count(box) == 3002
+
+
+@pytest.mark.feature("N6", "B15")
+async def test_load_in_a_sandbox_tells_the_row_that_was_refused(bank: Bank):
+    async with bank.sandbox() as box:
+        with pytest.raises(UniqueViolation) as caught:
+            await box.load(Accounts, [Account(name) for name in ["a", "b", "c", "kept", "d"]], chunk=2)
+        assert (caught.value.row, caught.value.rows_done) == (3, 2)
+        assert await NAMES.all(box) == ["kept", "a", "b"]

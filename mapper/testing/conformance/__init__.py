@@ -1,8 +1,9 @@
 """
-The conformance suites: what every gateway must do, as named cases that a plain loop or pytest can run.
+The conformance suites: what every gateway and every cache driver must do, as named cases that a plain loop or pytest
+can run.
 
-A function that makes a gateway goes in; a list of cases comes out. Where a gateway declares that it lacks a capability,
-the case asserts that the statement is refused, so no case is ever skipped.
+A function that makes a gateway or a driver goes in; a list of cases comes out. Where a gateway declares that it lacks a
+capability, the case asserts that the statement is refused, so no case is ever skipped.
 
     @pytest.mark.parametrize("case", gateway_suite(MyGateway), ids=str)
     async def test_my_gateway(case):
@@ -10,8 +11,6 @@ the case asserts that the statement is refused, so no case is ever skipped.
 """
 
 from collections.abc import Awaitable, Callable
-
-from attrs import frozen
 
 from mapper.gateway import Gateway
 from mapper.testing.conformance import (
@@ -26,28 +25,11 @@ from mapper.testing.conformance import (
     values,
     writing,
 )
+from mapper.testing.conformance.case import Case
+from mapper.testing.conformance.drivers import cache_driver_suite
 from mapper.testing.conformance.relations import Suite
 
-__all__ = ["Case", "gateway_suite"]
-
-
-@frozen
-class Case:
-    """
-    One named behaviour.
-
-    Attributes:
-        name: The area and the behaviour: `writing: an insert gives its key back`.
-        features: Rows of the feature table that it shows.
-        run: Runs it; raises `AssertionError`, or whatever the gateway raised, where the gateway does not conform.
-    """
-
-    name: str
-    features: tuple[str, ...]
-    run: Callable[[], Awaitable[None]]
-
-    def __str__(self) -> str:
-        return self.name
+__all__ = ["Case", "cache_driver_suite", "gateway_suite"]
 
 
 def gateway_suite(factory: Callable[[], Gateway]) -> list[Case]:

@@ -13,6 +13,7 @@ from mapper.errors import (
     StaleRow,
     StoreError,
     UniqueViolation,
+    Unsupported,
     ValueNotStorable,
 )
 from mapper.expressions import Assignment
@@ -258,6 +259,7 @@ async def _(gateway: Gateway) -> None:
         assert (result.inserted, result.updated, result.ignored) == (1, 0, 1)
         assert result.get(ignored) is None
         assert result[inserted] == "c"
+        assert [result.status(each) for each in (ignored, inserted)] == ["ignored", "inserted"]
         try:
             _ = result[ignored]
         except KeyError:
@@ -265,10 +267,13 @@ async def _(gateway: Gateway) -> None:
         else:
             raise AssertionError("an ignored push has a key")
         changes = Blog.change()
-        changes.inserts(Tags).on_conflict(Tags.name, update=[Tags.note]).extend(
-            [Tag("a", "newer"), Tag("d", "new"), Tag("d", "twice")]
+        refs = (
+            changes.inserts(Tags)
+            .on_conflict(Tags.name, update=[Tags.note])
+            .extend([Tag("a", "newer"), Tag("d", "new"), Tag("d", "twice")])
         )
         result = await changes.commit(repository)
+        assert [result.status(each) for each in refs] == ["updated", "inserted", "updated"]
         assert (result.inserted, result.updated, result.ignored) == (1, 2, 0)
         assert await select(Tags.name, Tags.note).order_by(Tags.name).all(repository) == [
             ("a", "newer"),
@@ -276,6 +281,25 @@ async def _(gateway: Gateway) -> None:
             ("c", "new"),
             ("d", "twice"),
         ]
+
+
+@SUITE.case("what is written comes back in its slot, or is refused before anything is sent", "T22", "T24")
+async def _(gateway: Gateway) -> None:
+    async with blog(gateway) as repository:
+        changes = Blog.change()
+        tags = changes.inserts(Tags)
+        made = tags.returning(Tags.name, Tags.note)
+        tags.extend([Tag("b", "1"), Tag("a", "2"), Tag("c", "3")])
+        if not gateway.capabilities.returning:
+            await refused(Unsupported, changes.commit(repository))
+            return
+        result = await changes.commit(repository)
+        assert result[made] == [("b", "1"), ("a", "2"), ("c", "3")]
+        changes = Blog.change()
+        updated = changes.updates(Tags).where(Tags.name != "c").set(Tags.note.to("new")).returning(Tags.note)
+        deleted = changes.deletes(Tags).where(Tags.note == "new").returning(Tags.name)
+        result = await changes.commit(repository)
+        assert (result[updated], sorted(result[deleted])) == (["new", "new"], ["a", "b"])
 
 
 @SUITE.case("an upsert on a unique column computes with the stored and the incoming row", "T25")

@@ -4,7 +4,22 @@ from typing import reveal_type
 
 import attrs
 
-from mapper import BelongsTo, Column, HasMany, Keyed, Ref, Relation, Repository, Versioned, column, excluded
+from mapper import (
+    BelongsTo,
+    Column,
+    CommonTable,
+    HasMany,
+    Keyed,
+    Ref,
+    Relation,
+    Repository,
+    Versioned,
+    column,
+    excluded,
+    model_of,
+    values,
+)
+from mapper.operations import Outcome
 
 
 @attrs.frozen
@@ -58,7 +73,7 @@ async def changes(blog: BlogRepository, kept: Versioned[Keyed[Post, int]]) -> No
     ref = posts.push(Post("hello"), Posts.public.to(True))
     reveal_type(ref)  # revealed: Pushed[int, Posts]
     key: Ref[int] = ref
-    reveal_type(posts.extend([Post("a"), Post("b")]))  # revealed: list[Ref[int]]
+    reveal_type(posts.extend([Post("a"), Post("b")]))  # revealed: list[Pushed[int, Posts]]
     changes.inserts(Comments).push(Comment("first"), Comments.post_id.to(ref))
     changes.updates(Posts).where(Posts.title.like("h%")).set(Posts.visits.to(Posts.visits + 1))
     changes.updates(Posts).where(Posts.id == ref).set(Posts.body.to(None))
@@ -105,6 +120,49 @@ def related_refused(kept: Versioned[Keyed[Post, int]], comment: Keyed[Comment]) 
     changes.replace(PostComments, kept, [Post("x")])  # error: a model of another relation
     drafts.children(PostComments, 7)  # error: a relation that the repository does not store
     changes.update(Posts, "7", Posts.title.to("x"))  # error: a key of another type
+
+
+async def given_back(blog: BlogRepository) -> None:
+    changes = BlogRepository.change()
+    posts = changes.inserts(Posts)
+    made = posts.returning(Posts.id, Posts.body)
+    reveal_type(made)  # revealed: Returned[tuple[int, str | None]]
+    titles = changes.updates(Posts).everywhere().set(Posts.visits.to(0)).returning(Posts.title)
+    reveal_type(titles)  # revealed: Returned[str]
+    gone = changes.deletes(Posts).where(Posts.visits > 3).returning(Posts)
+    reveal_type(gone)  # revealed: Returned[Versioned[Keyed[Post, int]]]
+    models = changes.deletes(Posts).where(Posts.visits > 3).returning(model_of(Posts))
+    result = await changes.commit(blog)
+    reveal_type(result[made])  # revealed: list[tuple[int, str | None]]
+    reveal_type(result[titles])  # revealed: list[str]
+    reveal_type(result[gone])  # revealed: list[Versioned[Keyed[Post, int]]]
+    reveal_type(result[models])  # revealed: list[Post]
+    status: Outcome = result.status(posts.push(Post("x")))
+    reveal_type(status == "updated")  # revealed: bool
+    posts.returning(Comments.id)  # error: a column of another relation
+    changes.updates(Posts).everywhere().returning(Posts.id, Comments)  # error: another relation
+    changes.deletes(Posts).everywhere().returning()  # error: nothing
+
+
+class New(CommonTable):
+    id: Column[int]
+    title: Column[str]
+
+
+def from_other_rows() -> None:
+    changes = BlogRepository.change()
+    new = values(New, [(1, "a")])
+    update = changes.updates(Posts).from_(new, on=New.id == Posts.id)
+    reveal_type(update)  # revealed: Updates[Posts]
+    update.set(Posts.title.to(New.title)).where(New.title != Posts.title)
+    update.set(Posts.visits.to(New.title))  # error: a value of another type
+    changes.updates(Posts).from_(new, on=New.id == Comments.id)  # error: a column of another relation
+    changes.updates(Posts).from_(Comments, on=Comments.id == 3)  # error: no source of other rows
+
+
+def in_schema(blog: BlogRepository) -> None:
+    reveal_type(blog.in_schema("tenant_7"))  # revealed: BlogRepository
+    blog.in_schema(7)  # error: no name
 
 
 async def transactions(blog: BlogRepository) -> None:

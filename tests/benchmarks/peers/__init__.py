@@ -1,0 +1,1 @@
+"""Peers, a module each. `./run bench --peers` installs what they need."""
