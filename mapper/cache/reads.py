@@ -16,8 +16,9 @@ from mapper.cache.keys import has_canonical_keys, table_of
 from mapper.caching import CacheHints
 from mapper.expressions import Attribute, Call, Expr, Slot, Subquery
 from mapper.functions import Aggregate, Window
+from mapper.keyed import conjuncts, equal_to, expressions, is_derived, sources
 from mapper.relation import RelationInfo, info
-from mapper.statements import FromRaw, FromRelation, FromSelect, Select, Source
+from mapper.statements import FromRaw, FromRelation, FromSelect, Select
 from mapper.terms import Fragment, SetReturning
 
 __all__ = ["Kind", "ReadPlan", "Uncached", "plan_of"]
@@ -96,12 +97,12 @@ def _refused(select: Select, declared: Sequence[Any], *, asked: bool) -> Uncache
     for part in _selects(select):
         if part.lock is not None:
             return Uncached("lock", "it locks rows")
-        for source in _sources(part):
+        for source in sources(part):
             if isinstance(source, FromRaw) and not declared:
                 return Uncached("raw", "it is raw, and what it reads is not declared")
-            if isinstance(source, FromRelation) and _is_derived(source.relation) and not declared:
+            if isinstance(source, FromRelation) and is_derived(source.relation) and not declared:
                 return Uncached("view", "it reads a relation that the store derives from others")
-        for expression in _expressions(part):
+        for expression in expressions(part):
             if isinstance(expression, Call) and expression.name in VOLATILE:
                 return Uncached("volatile", f"{expression.name}() gives something else each time")
             if isinstance(expression, Fragment) and not declared and (not asked or QUERIES.search(expression.text)):
@@ -109,50 +110,19 @@ def _refused(select: Select, declared: Sequence[Any], *, asked: bool) -> Uncache
     return None
 
 
-def _is_derived(relation: Any) -> bool:
-    storage = info(relation).storage
-    return storage is not None and storage.query is not None
-
-
 def _selects(select: Select) -> Iterator[Select]:
     """Give a select and every one within it."""
     yield select
-    for source in _sources(select):
+    for source in sources(select):
         if isinstance(source, FromSelect):
             yield from _selects(source.select)
     for _, other in select.compound:
         yield from _selects(other)
     for cte in select.ctes:
         yield from _selects(cte.select)
-    for expression in _expressions(select):
+    for expression in expressions(select):
         if isinstance(expression, Subquery):
             yield from _selects(expression.query)
-
-
-def _sources(select: Select) -> list[Source]:
-    first = [] if select.source is None else [select.source]
-    return [*first, *[each.source for each in select.joins]]
-
-
-def _expressions(select: Select) -> Iterator[Expr[Any, Any]]:
-    """Give every expression of one select, and those that they are made of."""
-    conditions = [each.on for each in select.joins if each.on is not None]
-    ordered = [each.expression for each in select.order_by]
-    limits = [each for each in (select.limit, select.offset) if each is not None]
-    raw = [each for source in _sources(select) if isinstance(source, FromRaw) for each in source.operands]
-    for group in (
-        select.items,
-        select.where,
-        select.group_by,
-        select.having,
-        select.distinct_on,
-        conditions,
-        ordered,
-        limits,
-        raw,
-    ):
-        for each in group:
-            yield from walk(each)
 
 
 # -- reads by key ------------------------------------------------------------------------------------------------------
@@ -163,10 +133,10 @@ def _keyed(select: Select, described: RelationInfo, hints: CacheHints | None) ->
     source = select.source
     if not isinstance(source, FromRelation) or select.joins or select.ctes or select.compound or select.group_by:
         return None
-    if any(isinstance(each, Subquery | SetReturning) for each in _expressions(select)):
+    if any(isinstance(each, Subquery | SetReturning) for each in expressions(select)):
         return None
-    conditions = [each for part in select.where for each in _conjuncts(part)]
-    places = [_equal_to(conditions, info(source.relation), each.attribute) for each in described.primary_key]
+    conditions = [each for part in select.where for each in conjuncts(part)]
+    places = [equal_to(conditions, info(source.relation), each.attribute) for each in described.primary_key]
     if all(each is not None for each in places):
         at = tuple([each for each in places if each is not None])
         absence = any(isinstance(each, Aggregate) for item in select.items for each in walk(item))
@@ -204,27 +174,4 @@ def _of_many(
                 return ReadPlan("keys", (described,), list_at=listed.index, key_output=outputs[0], hints=hints)
         case _:
             pass
-    return None
-
-
-def _conjuncts(condition: Expr[Any, Any]) -> Iterator[Expr[Any, Any]]:
-    if isinstance(condition, Call) and condition.name == "and":
-        for each in condition.operands:
-            yield from _conjuncts(each)
-    else:
-        yield condition
-
-
-def _equal_to(conditions: Sequence[Expr[Any, Any]], described: RelationInfo, name: str) -> int | None:
-    """Return which parameter a column is required to be equal to."""
-    for each in conditions:
-        match each:
-            case (
-                Call(name="eq", operands=(Attribute() as item, Slot(many=False) as value))
-                | Call(name="eq", operands=(Slot(many=False) as value, Attribute() as item))
-            ):
-                if item.column.attribute == name and info(item.relation).token == described.token:
-                    return value.index
-            case _:
-                pass
     return None

@@ -3,12 +3,15 @@
 from random import Random
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 
+from cache_drivers.memory import MemoryDriver
+from mapper import fn, select
 from mapper.errors import StoreError
 from mapper.gateway import Gateway
 from tests.cache.reads import reads_on
-from tests.cache.shop import Shop, Watched
+from tests.cache.shop import Shop, User, Users, Watched
 from tests.cache.writes import writes_on
 
 MODES: list[dict[str, Any]] = [{}, {"invalidation": "after_commit"}, {"invalidation": "outbox"}]
@@ -42,3 +45,37 @@ async def test_reads_after_writes_of_all_kinds_equal_the_store(gateway: Gateway,
     assert len(done) > 8
     assert "error" not in counts
     assert "inconsistent" not in counts
+
+
+@pytest.mark.feature("N1")
+@pytest.mark.parametrize("room", [7, 10_000], ids=["evicting", "roomy"])
+@pytest.mark.parametrize("settings", MODES, ids=["two_phase", "after_commit", "outbox"])
+async def test_readers_beside_a_writer_see_every_commit_that_has_returned(
+    gateway: Gateway, settings: dict[str, Any], room: int
+):
+    watched = Watched(MemoryDriver(max_entries=room), **settings)
+    shop = Shop(watched.cache.wrap(gateway))
+    await shop.push_schema()
+    changes = Shop.change()
+    changes.inserts(Users).extend([User("Ada"), User("Bob")])
+    await changes.commit(shop)
+    by_key, total = select(Users.score).where(Users.id == 1), select(fn.max(Users.score)).from_(Users)
+    committed, over = 0, False
+
+    async def read(query: Any) -> None:
+        while not over:
+            least = committed
+            assert await query.one(shop) >= least
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        for query in (by_key, total, by_key, total):
+            group.start_soon(read, query)
+        for number in range(1, 60):
+            changes = Shop.change()
+            changes.update(Users, 1, Users.score.to(number))
+            await changes.commit(shop)
+            committed = number
+            await anyio.lowlevel.checkpoint()
+        over = True
+    await watched.cache.drain()

@@ -418,6 +418,5 @@ CONTROLS: Final = (
     "stamps captured after the read",
     "no mark, and the writer dies",
     "bump after return",
-    "another server not noticed",
 )
 """Variants whose scenarios are all those of them that are small and are not searched anyway."""
