@@ -77,6 +77,10 @@ class Measured:
         """The connection is there."""
         self._began = perf_counter()
 
+    def begin_as(self, other: "Measured") -> None:
+        """The connection was there when that of another was, or when this was asked for, where that was later."""
+        self._began = max(other._began, self._asked)
+
     def end(
         self, operation: Operation, rows: int = 0, *, idle: float = 0.0, error: BaseException | None = None
     ) -> None:

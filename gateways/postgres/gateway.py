@@ -24,6 +24,7 @@ from gateways.postgres.execution import IN_TIME, WRITERS, execute, failed, may_w
 from gateways.postgres.hearing import Hearing
 from gateways.postgres.hosts import Hosts
 from gateways.postgres.inspection import columns_query, keeps, stored_columns, stored_type
+from gateways.postgres.merging import Merging, MergingCompiler
 from gateways.postgres.plans import analysing, asking, plan_of
 from gateways.postgres.raw import nature, run_alone
 from gateways.postgres.reading import decoded
@@ -88,6 +89,7 @@ class PostgresGateway(Gateway):
         ssl: A context, instead of all that.
         target_session_attrs: Which of the hosts: `any read-write read-only primary standby prefer-standby`.
         statement_cache_size: Prepared statements that a connection keeps; 0 behind a pooler that shares connections.
+        merge_point_reads: Reads by key that many tasks ask for at once go as one operation; see `merging`.
 
     Attributes:
         hearing: The one connection for all listeners, which is opened for the first and is none of the pool's.
@@ -119,6 +121,7 @@ class PostgresGateway(Gateway):
         ssl: SSLContext | None = None,
         target_session_attrs: str | None = None,
         statement_cache_size: int = STATEMENTS,
+        merge_point_reads: bool = False,
     ) -> None:
         keywords = {
             "max_connections": max_connections,
@@ -138,6 +141,7 @@ class PostgresGateway(Gateway):
             "ssl": ssl,
             "target_session_attrs": target_session_attrs,
             "statement_cache_size": statement_cache_size,
+            "merge_point_reads": merge_point_reads,
         }
         self.capabilities: Capabilities = POSTGRES.capabilities
         self.codecs: Codecs = POSTGRES_CODECS
@@ -145,9 +149,11 @@ class PostgresGateway(Gateway):
         hosts = Hosts(settings)
         self._pool = Connections(hosts.connect, settings.limits, timeout=settings.pool_timeout, writes=settings.writes)
         self.hearing = Hearing(hosts.connect)
-        self._compiler = SqlCompiler(POSTGRES, POSTGRES_CODECS)
-        self._schemas = SchemaCompilers(self._compiler)
         self._events = Events()
+        self._merging = merging = Merging(self._fetch, self._events) if settings.merge_point_reads else None
+        parts = POSTGRES, POSTGRES_CODECS
+        self._compiler = SqlCompiler(*parts) if merging is None else MergingCompiler(*parts, merging)
+        self._schemas = SchemaCompilers(self._compiler)
 
     def __repr__(self) -> str:
         return f"PostgresGateway({self._settings.shown!r})"
@@ -212,21 +218,24 @@ class PostgresGateway(Gateway):
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
         """Run a read on any connection and return all of its rows as objects."""
+        if self._merging is not None:
+            found = await self._merging.fetch(operation, decode)
+            if found is not None:
+                return found
         if self._events.listeners or not isinstance(operation, QuerySql) or not operation.columns:
-            return await self._fetch(operation, decode)
+            return await self._fetch(operation, decode, Measured(self._events) if self._events else None)
         session = self._pool.take() or await self._pool.acquire()
         began = monotonic()
         try:
             records = await session.driver.fetch(operation.sql, *operation.parameters)
         except BaseException as error:
             await self._require_stale(session, error, operation, began)
-            return await self._fetch(operation, decode)
+            return await self._fetch(operation, decode, None)
         self._pool.give(session)
         return decode(list(map(tuple, records)), ())
 
-    async def _fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+    async def _fetch(self, operation: Operation, decode: Decode[T], measured: Measured | None) -> list[T]:
         sql, parameters = readable(operation)
-        measured = Measured(self._events) if self._events else None
         session = await self._begun(measured)
         began = monotonic()
         try:
@@ -234,7 +243,7 @@ class PostgresGateway(Gateway):
             records = await session.driver.fetch(sql, *parameters)
         except BaseException as error:
             await self._require_stale(session, error, operation, began, measured)
-            return await self._fetch(operation, decode)
+            return await self._fetch(operation, decode, measured)
         await self._pool.settle(session)
         return decoded(records, operation, decode, measured)
 

@@ -47,6 +47,9 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
     "load_balance_hosts": ("disable", "random"),
 }
+SWITCHES: Final = frozenset({"merge_point_reads"})
+"""What is done or not: `true` or `false` in a URL."""
+
 TEXTS: Final = frozenset({"application_name", "search_path", "options", "sslrootcert", "sslcert", "sslkey"})
 
 
@@ -84,6 +87,7 @@ class Settings:
     target_session_attrs: str | None = None
     load_balance_hosts: str | None = None
     statement_cache_size: int = STATEMENTS
+    merge_point_reads: bool = False
     driver: Mapping[str, str] = field(factory=dict, repr=False)
 
     @property
@@ -191,6 +195,8 @@ def _places(location: Location) -> tuple[Address, ...]:
 
 
 def _parsed(name: str, text: str) -> Any:
+    if name in SWITCHES:
+        return {"true": True, "false": False}.get(text.lower(), text)
     if name in UNLIMITED and text.lower() in ("", "none"):
         return None
     try:
@@ -211,6 +217,8 @@ def _check(name: str, value: Any) -> None:
     """
     if name in WHOLE and not (isinstance(value, int) and not isinstance(value, bool) and value >= WHOLE[name]):
         raise QueryError(f"{name} is {value!r}, expected at least {WHOLE[name]}")
+    if name in SWITCHES and not isinstance(value, bool):
+        raise QueryError(f"{name} is {value!r}, expected true or false")
     if value is None and name not in SECONDS - UNLIMITED:
         return
     if name in SECONDS and not (isinstance(value, int | float) and 0 < value < math.inf):
@@ -224,7 +232,7 @@ def _check(name: str, value: Any) -> None:
 
 
 def _require_known(location: Location) -> None:
-    known = {*(SECONDS | PLACES | TEXTS | DRIVER_OPTIONS), *WHOLE, *WORDS}
+    known = {*(SECONDS | PLACES | TEXTS | SWITCHES | DRIVER_OPTIONS), *WHOLE, *WORDS}
     unknown = next((each for each in location.parameters if each not in known), None)
     if unknown is None:
         return

@@ -131,8 +131,7 @@ class Cache:
 
         Raises:
             QueryError: It is no gateway.
-            CacheConfigError: It has a cache already, or stores rows that only this process has while the driver's are
-                shared.
+            CacheConfigError: It has a cache already.
         """
         if not isinstance(gateway, Gateway):
             raise QueryError(f"wrap takes a gateway, not {gateway!r}")

@@ -54,7 +54,7 @@ async def run(database: Database, options: argparse.Namespace) -> list[Measured]
     async with opened(database, options.posts) as bench, AsyncExitStack() as stack:
         names = [each for each in PEERS if options.peers and (not options.peer or each in options.peer)]
         peers = [await opened_peer(each, bench, stack) for each in names]
-        for workload in options.chosen:
+        for workload in [each for each in options.chosen if database in each.databases]:
             say(f"{workload.name} on {database}: {workload.title}")
             found.append(await measured(workload, bench, options.rounds, peers))
     return found

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import aiosqlite
 import asyncpg
@@ -16,13 +16,11 @@ from gateways.sqlite import SQLiteGateway
 from mapper.gateway import Gateway
 from mapper.operations import RawSql
 from tests.benchmarks.subject import Blog, Comments, Posts, comments, posts
-from tests.benchmarks.workload import Bench, Database
+from tests.benchmarks.workload import DATABASES, Bench, Database
 from tests.benchmarks.workloads.read_one import CONNECTIONS
 from tests.servers import Postgres
 
 __all__ = ["DATABASES", "opened"]
-
-DATABASES: Final[tuple[Database, ...]] = ("postgres", "sqlite")
 
 
 @asynccontextmanager
@@ -44,7 +42,7 @@ async def opened(database: Database, size: int) -> AsyncGenerator[Bench]:
         blog = Blog(gateway)
         await _fill(blog, size)
         many = [await _connected(database, url, stack) for _ in range(CONNECTIONS if database == "postgres" else 1)]
-        yield Bench(database, url, gateway, blog, many[0], tuple(many), size)
+        yield Bench(database, url, gateway, blog, many[0], tuple(many), size, stack)
 
 
 async def _fill(blog: Blog, size: int) -> None:

@@ -65,10 +65,11 @@ STATEMENTS: Final[Mapping[str, str]] = {
 
 _RUN: Final = """
 import sys, time
+before = set(sys.modules)
 begun = time.process_time()
 {statement}
 print((time.process_time() - begun) * 1000)
-print(*sorted(sys.modules))
+print(*sorted(set(sys.modules) - before))
 print(*["{{}}={{:.3f}}".format(key.replace(" ", "_"), value * 1000) for key, value in globals().get("took", {{}}).items()])
 """
 

@@ -6,16 +6,19 @@ workload take one, do their work once, and return what they found, which is chec
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
 from mapper.gateway import Gateway
 from tests.benchmarks.subject import Blog
 
-__all__ = ["Bench", "Database", "Run", "Unit", "Workload"]
+__all__ = ["DATABASES", "Bench", "Database", "Run", "Unit", "Workload"]
 
 Database: TypeAlias = Literal["postgres", "sqlite"]
+
+DATABASES: Final[tuple[Database, ...]] = ("postgres", "sqlite")
 
 Unit: TypeAlias = Literal["ratio", "µs", "MiB"]
 """What is shown: a ratio to the code by hand; or the microseconds or MiB that a function returns."""
@@ -31,6 +34,7 @@ class Bench:
         raw: A connection of the driver: of aiosqlite, or of asyncpg.
         many: Several of them, which tasks beside each other share; for SQLite the one.
         size: How many posts there are.
+        stack: Closes at the end what workloads have opened for themselves, which is in `opened`.
     """
 
     database: Database
@@ -40,6 +44,14 @@ class Bench:
     raw: Any
     many: tuple[Any, ...]
     size: int
+    stack: AsyncExitStack
+    opened: dict[object, Any] = attrs.field(factory=dict)
+
+    async def own(self, make: "Callable[[Bench], AbstractAsyncContextManager[Any]]") -> Any:
+        """Return what a workload needs beside, which is made the first time."""
+        if make not in self.opened:
+            self.opened[make] = await self.stack.enter_async_context(make(self))
+        return self.opened[make]
 
 
 Run: TypeAlias = Callable[[Bench], Awaitable[Any]]
@@ -53,6 +65,7 @@ class Workload:
     Attributes:
         name: What it is called on the command line, such as `W1`; `title` tells what is done.
         key: The name of the method that does it, of a peer.
+        databases: Those that it is run on.
         goals: For each database, what ours is to take at most.
         unit: What is measured.
         turns: How often a way does its work in one turn.
@@ -66,6 +79,7 @@ class Workload:
     name: str
     title: str
     key: str
+    databases: tuple[Database, ...] = DATABASES
     goals: Mapping[Database, float]
     unit: Unit = "ratio"
     turns: int = 1

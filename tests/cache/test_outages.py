@@ -127,8 +127,7 @@ async def test_nothing_untrue_is_served_during_and_behind_trouble(place: Place, 
         while place.cache.stats().hits < hits + 3:
             assert await place.read() == "second"
             await asyncio.sleep(0.01)
-        while place.cache.stats().pending:
-            await asyncio.sleep(0.01)
+        await place.cache.drain()
     assert await place.read(place.other) == "second"
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from tests.benchmarks.workload import Workload
 from tests.benchmarks.workloads import (
     compile_query,
+    hit_cache,
     insert_many,
     insert_one,
     read_list,
@@ -20,6 +21,7 @@ __all__ = ["WORKLOADS"]
 WORKLOADS: Final[tuple[Workload, ...]] = (
     read_one.ALONE,
     read_one.BY_TASKS,
+    *read_one.MERGED,
     read_list.WORKLOAD,
     stream.ALL,
     stream.FIRST,
@@ -31,5 +33,8 @@ WORKLOADS: Final[tuple[Workload, ...]] = (
     read_related.WORKLOAD,
     compile_query.BUILT,
     compile_query.PREPARED,
+    hit_cache.IN_MEMORY,
+    hit_cache.WHOLE,
+    hit_cache.IN_REDIS,
 )
 """All workloads, in the order in which they are run and shown."""
