@@ -21,7 +21,7 @@ from mapper.deferred import Ref
 from mapper.errors import *  # noqa: F403
 from mapper.explaining import Plan
 from mapper.expressions import Assignment, Attribute, Expr, Order
-from mapper.functions import rows_between, window
+from mapper.functions import groups_between, range_between, rows_between, window
 from mapper.nesting import Children
 from mapper.operations import Operation, RawSql, Result
 from mapper.pages import Cursor, Page
@@ -114,6 +114,7 @@ __all__ = [
     "exists",
     "fn",
     "fragment",
+    "groups_between",
     "literal",
     "model_of",
     "none_",
@@ -121,6 +122,7 @@ __all__ = [
     "optional",
     "outer",
     "prepared",
+    "range_between",
     "raw",
     "rows_between",
     "scalar",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "avg",
     "count",
+    "cume_dist",
     "dense_rank",
     "first_value",
     "lag",
@@ -29,6 +30,9 @@ __all__ = [
     "lead",
     "max",
     "min",
+    "nth_value",
+    "ntile",
+    "percent_rank",
     "rank",
     "row_number",
     "string_agg",
@@ -185,6 +189,27 @@ def dense_rank() -> Aggregate[int, Never]:
     return Aggregate("dense_rank", (), INTEGER, nullable=False, window_only=True)
 
 
+def percent_rank() -> Aggregate[float, Never]:
+    """Return how far on a row's rank is, from 0 for the first to 1; 0 where the row is alone."""
+    return Aggregate("percent_rank", (), FLOAT, nullable=False, window_only=True)
+
+
+def cume_dist() -> Aggregate[float, Never]:
+    """Return the part of the rows that are before a row in the window's order or equal to it; 1 for the last."""
+    return Aggregate("cume_dist", (), FLOAT, nullable=False, window_only=True)
+
+
+def ntile(buckets: int) -> Aggregate[int, Never]:
+    """
+    Divide the rows of a window into so many buckets, in order, and return the number of the row's, from 1. Where they do
+    not divide evenly, the first buckets have one row more.
+
+    Raises:
+        QueryError: It is not a number of buckets.
+    """
+    return Aggregate("ntile", (_counted("ntile", buckets),), INTEGER, nullable=False, window_only=True)
+
+
 def lag(item: Expr[T, R], offset: int = 1) -> Aggregate[T | None, R]:
     """Return the value of the row `offset` rows before, in the window's order; NULL where there is none."""
     return Aggregate("lag", (item, literal(offset)), item.type, nullable=True, window_only=True)
@@ -203,3 +228,19 @@ def first_value(item: Expr[T, R]) -> Aggregate[T | None, R]:
 def last_value(item: Expr[T, R]) -> Aggregate[T | None, R]:
     """Return the value of the frame's last row."""
     return Aggregate("last_value", (item,), item.type, nullable=True, window_only=True)
+
+
+def nth_value(item: Expr[T, R], n: int) -> Aggregate[T | None, R]:
+    """
+    Return the value of the frame's row number `n`, from 1; NULL where it has fewer.
+
+    Raises:
+        QueryError: `n` is not such a number.
+    """
+    return Aggregate("nth_value", (item, _counted("nth_value", n)), item.type, nullable=True, window_only=True)
+
+
+def _counted(function: str, number: int) -> Expr[int, Never]:
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**31:
+        raise QueryError(f"{function} of {number!r}", hint="give an integer that is at least 1 and below 2**31")
+    return literal(number)

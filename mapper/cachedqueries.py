@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Self, TypedDict
 from typing_extensions import TypeVar, Unpack
 
 from mapper.assembly import Clause
-from mapper.caching import CacheHints, CacheMode, CachePolicy, Duration, hints_of
+from mapper.caching import WISHES, CacheHints, CacheMode, CachePolicy, Duration, hints_of
 from mapper.relation import info
 
 __all__ = ["CacheSettings", "CachedQueries", "wished"]
@@ -84,6 +84,6 @@ class CachedQueries(Generic[R]):
         """
         hints = wished(mode, tags, reads, settings, key)
         named = [info(each).token for each in hints.reads]
-        shape = f"|cached {hints.mode} {hints.settings!r} {hints.tags!r} {named} {hints.key!r}"
+        shape = f"{WISHES}{hints.mode} {hints.settings!r} {hints.tags!r} {named} {hints.key!r}{WISHES}"
         extended: Self = self._extended(Clause("cached", payload=hints), shape, ())  # type: ignore[attr-defined]  # a query's own
         return extended

@@ -40,6 +40,9 @@ FailureMode: TypeAlias = Literal["pending", "raise", "refuse"]
 
 MEBIBYTE: Final = 1024 * 1024
 
+WISHES: Final = "\0cached\0"
+"""What a query's key has around its wishes, which are no part of what is read."""
+
 
 def seconds(given: Duration, name: str = "duration") -> float:
     """
@@ -82,7 +85,7 @@ def _fraction(instance: object, attribute: "Attribute[Any]", value: Any) -> None
         raise CacheConfigError(f"{attribute.name} is {value!r}, expected a fraction of at least 0 and less than 1")
 
 
-@frozen(kw_only=True)
+@frozen
 class CachePolicy:
     """
     How results are kept.
@@ -106,17 +109,17 @@ class CachePolicy:
     """
 
     ttl: Duration = field(default=60.0, validator=_duration)
-    swr: Duration = field(default=0.0, validator=_duration)
-    stale_if_error: Duration = field(default=0.0, validator=_duration)
-    negative_ttl: Duration | None = field(default=None, validator=_optional_duration)
-    jitter: float = field(default=0.1, validator=_fraction)
-    early: float | None = field(default=None)
-    max_rows: int = field(default=1000, validator=_positive)
-    max_bytes: int = field(default=MEBIBYTE, validator=_positive)
-    compress_over: int | None = field(default=16 * 1024)
-    lookup_timeout: Duration = field(default=0.05, validator=_duration)
-    store_timeout: Duration = field(default=0.25, validator=_duration)
-    lease: Duration = field(default=0.0, validator=_duration)
+    swr: Duration = field(kw_only=True, default=0.0, validator=_duration)
+    stale_if_error: Duration = field(kw_only=True, default=0.0, validator=_duration)
+    negative_ttl: Duration | None = field(kw_only=True, default=None, validator=_optional_duration)
+    jitter: float = field(kw_only=True, default=0.1, validator=_fraction)
+    early: float | None = field(kw_only=True, default=None)
+    max_rows: int = field(kw_only=True, default=1000, validator=_positive)
+    max_bytes: int = field(kw_only=True, default=MEBIBYTE, validator=_positive)
+    compress_over: int | None = field(kw_only=True, default=16 * 1024)
+    lookup_timeout: Duration = field(kw_only=True, default=0.05, validator=_duration)
+    store_timeout: Duration = field(kw_only=True, default=0.25, validator=_duration)
+    lease: Duration = field(kw_only=True, default=0.0, validator=_duration)
 
     def __attrs_post_init__(self) -> None:
         if seconds(self.ttl) == 0:

@@ -27,7 +27,7 @@ from mapper.merging import Moved, merged
 from mapper.nesting import Children, link, replace, unlink
 from mapper.once import ONCE_TTL
 from mapper.pushed import Leads, NewRow, Owner
-from mapper.queued import to_json
+from mapper.queuing import to_json
 from mapper.relation import RelationInfo, StoredIn, info
 from mapper.returned import Returned, returned
 from mapper.rowupdates import RowUpdater, updater_of

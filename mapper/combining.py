@@ -34,7 +34,7 @@ from mapper.ways import RelationshipInfo
 if TYPE_CHECKING:
     from mapper.query import Query
 
-__all__ = ["Combination", "Combined", "CombinedBatches", "combined", "require_end", "route"]
+__all__ = ["Branch", "Combination", "Combined", "CombinedBatches", "combined", "keyed", "require_end", "route"]
 
 Fetch: TypeAlias = Callable[[Operation, Decode[Any]], Awaitable[list[Any]]]
 Keys: TypeAlias = tuple[Attribute[Any, Any], ...]
@@ -57,7 +57,7 @@ class Combination:
 
 
 @frozen(eq=False)
-class _Branch:
+class Branch:
     """
     One combination of a plan.
 
@@ -74,6 +74,11 @@ class _Branch:
     base: "Query[Any, Any]"
     link: Keys
     through: "tuple[Any, Query[Any, Any]] | None" = None
+
+    def keys(self, rows: Sequence[Any]) -> list[Any]:
+        """Return the keys of these rows, each once; NULL, and a key of which a part is NULL, lead nowhere."""
+        keys = dict.fromkeys([row[self.place] for row in rows])
+        return [each for each in keys if not (each is None or (type(each) is tuple and None in each))]
 
     def planned(self, keys: Sequence[Any], executor: Executor) -> "Combined":
         """Plan the read of the rows related to owners with these keys; a decoded row has the owner's key at 1."""
@@ -103,7 +108,7 @@ class Combined:
 
     operation: Operation
     decode: Decode[Any]
-    branches: tuple[_Branch, ...]
+    branches: tuple[Branch, ...]
     query: "Query[Any, Any]"
 
     async def fetch(self, executor: Executor) -> list[Any]:
@@ -133,7 +138,7 @@ async def _related(
 
     async def load(index: int) -> None:
         branch = plan.branches[index]
-        keys = _distinct(rows, branch.place)
+        keys = branch.keys(rows)
         if keys:
             found[index] = await _loaded(branch, keys, executor, fetch, at_once=at_once)
 
@@ -146,7 +151,7 @@ async def _related(
 
 
 async def _loaded(
-    branch: _Branch, keys: Sequence[Any], executor: Executor, fetch: Fetch, *, at_once: bool
+    branch: Branch, keys: Sequence[Any], executor: Executor, fetch: Fetch, *, at_once: bool
 ) -> dict[Any, list[Any]]:
     plan = branch.planned(keys, executor)
     rows = await fetch(plan.operation, plan.decode)
@@ -173,12 +178,6 @@ async def _together(load: Callable[[int], Awaitable[None]], count: int) -> None:
             group.start_soon(guarded, index)
     if errors:
         raise errors[0]
-
-
-def _distinct(rows: Sequence[Any], place: int) -> list[Any]:
-    """Return the keys of these rows, each once; NULL, and a key of which a part is NULL, lead nowhere."""
-    keys = dict.fromkeys([row[place] for row in rows])
-    return [each for each in keys if not (each is None or (type(each) is tuple and None in each))]
 
 
 def _finished(plan: Combined, rows: Sequence[Any], related: Sequence[dict[Any, list[Any]]]) -> list[Any]:
@@ -359,7 +358,7 @@ def _owner_key(query: "Query[Any, Any]", way: RelationshipInfo) -> Keys:
     return tuple([column_of(source, before) for before, _ in way.hops[0].pairs])
 
 
-def _branch(combination: Combination, place: int) -> _Branch:
+def _branch(combination: Combination, place: int) -> Branch:
     """Return how the rows of a relationship are read."""
     way, query = walked(combination.relationship), combination.query
     last, at = way.hops[-1], query._primary()
@@ -367,17 +366,17 @@ def _branch(combination: Combination, place: int) -> _Branch:
     ends = [column_of(at.relation, after) for _, after in last.pairs]
     if len(way.hops) == 1:
         link = tuple(ends)
-        return _Branch(way, place, _first_only(query, way, at, link), link)
+        return Branch(way, place, _first_only(query, way, at, link), link)
     if combination.through is not None:
         table, _ = combination.through
         columns = tuple(info(table).attributes.values())
         start, end = columns[: len(way.hops[0].pairs)], columns[len(way.hops[0].pairs) :]
         joined = query.join(table, on=_equal(list(zip(end, ends, strict=True))))
-        return _Branch(way, place, joined, start, combination.through)
+        return Branch(way, place, joined, start, combination.through)
     between = named(way.hops, [info(each).token for each in query._relations_read()], at.relation)[0]
     pairs = [(column_of(between, before), end) for (before, _), end in zip(last.pairs, ends, strict=True)]
     link = tuple([column_of(between, after) for _, after in way.hops[0].pairs])
-    return _Branch(way, place, query.join(between, on=_equal(pairs)), link)
+    return Branch(way, place, query.join(between, on=_equal(pairs)), link)
 
 
 def _fulfilled(way: RelationshipInfo, at: RelationInfo) -> list[Expr[bool, Any]]:

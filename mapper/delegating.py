@@ -15,6 +15,7 @@ from mapper.gateway import (
     Batches,
     Connection,
     Decode,
+    Drift,
     Executor,
     Gateway,
     Listener,
@@ -104,6 +105,9 @@ class DelegatingGateway(Gateway):
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         return await self.inner.inspect(relation)
 
+    async def drift(self, relation: Any) -> Sequence[Drift]:
+        return await self.inner.drift(relation)
+
     def keeps(self, stored: StoredColumn, type_: StorageType[Any]) -> bool:
         return self.inner.keeps(stored, type_)
 
@@ -134,6 +138,8 @@ class SchemaCompiler(Protocol):
     def compile_schema(self, change: CreateSchema | DropSchema | AddColumn) -> Sequence[Operation]: ...
 
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None: ...
+
+    async def drift(self, relation: Any) -> Sequence[Drift]: ...
 
 
 class ScopedGateway(DelegatingGateway):
@@ -177,6 +183,9 @@ class ScopedGateway(DelegatingGateway):
 
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         return await self._compiler.inspect(relation)
+
+    async def drift(self, relation: Any) -> Sequence[Drift]:
+        return await self._compiler.drift(relation)
 
     async def aclose(self) -> None:
         """Leave the connections open, which are not of one schema."""

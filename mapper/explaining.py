@@ -32,6 +32,9 @@ class Plan:
         seconds: How long it took, all runs and the steps below included.
         planning_seconds, execution_seconds: Of the whole statement; on the topmost step alone.
         children: The steps that it takes its rows from, in the store's order.
+        relationship: The relationship whose rows are read; on the topmost step of a part alone.
+        parts: Of a query that combines: the plans of its further operations, one for each relationship, in the order
+            in which they were combined; on the topmost step alone. A part of a relationship that combines has its own.
     """
 
     node: str
@@ -47,19 +50,21 @@ class Plan:
     planning_seconds: float | None = None
     execution_seconds: float | None = None
     children: "tuple[Plan, ...]" = ()
+    relationship: str | None = None
+    parts: "tuple[Plan, ...]" = ()
 
     def detail(self, name: str) -> str | None:
         """Return what the store says under a name, such as `Filter`; None where it says nothing."""
         return next((text for each, text in self.details if each == name), None)
 
     def walk(self) -> "Iterator[Plan]":
-        """Give this step and all below it, each before those that it takes its rows from."""
+        """Give this step and all below it, each before those that it takes its rows from, and then its parts'."""
         yield self
-        for each in self.children:
+        for each in (*self.children, *self.parts):
             yield from each.walk()
 
     def __str__(self) -> str:
-        return "\n".join([*_drawn(self, "", ""), *_totals(self)])
+        return "\n".join([*_drawn(self, "", ""), *_totals(self), *_parts(self, "")])
 
 
 _BRANCH: Final = ("├─ ", "│  ")
@@ -113,6 +118,13 @@ def _totals(plan: Plan) -> Iterator[str]:
     for name, seconds in (("planned", plan.planning_seconds), ("executed", plan.execution_seconds)):
         if seconds is not None:
             yield f"{name} in {_milliseconds(seconds)}"
+
+
+def _parts(plan: Plan, within: str) -> Iterator[str]:
+    """Give the drawings of the parts, each below the names of the relationships that lead to it."""
+    for each in plan.parts:
+        name = f"{within}{each.relationship}"
+        yield from ("", f"{name}:", *_drawn(each, "", ""), *_totals(each), *_parts(each, f"{name}, "))
 
 
 def _rows(number: float) -> str:

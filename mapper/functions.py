@@ -15,6 +15,7 @@ from mapper import types
 from mapper.aggregate_functions import (
     avg,
     count,
+    cume_dist,
     dense_rank,
     first_value,
     lag,
@@ -22,6 +23,9 @@ from mapper.aggregate_functions import (
     lead,
     max,
     min,
+    nth_value,
+    ntile,
+    percent_rank,
     rank,
     row_number,
     string_agg,
@@ -31,6 +35,7 @@ from mapper.choices import of_one_type
 from mapper.document_functions import append, contains_all, json_length, json_type, overlaps, remove
 from mapper.errors import QueryError
 from mapper.expressions import INTEGER, TEXT, Call, Expr, operand
+from mapper.frames import Distance, Frame, groups_between, range_between, rows_between
 from mapper.grouping import cube, grouping, grouping_sets, rollup
 from mapper.moment_functions import date_trunc
 from mapper.number_functions import exp, greatest, least, ln, log10, power, sign, sqrt
@@ -50,10 +55,11 @@ from mapper.text_functions import (
     rpad,
     rtrim,
 )
-from mapper.windows import Aggregate, Frame, Window, WindowDefinition, rows_between, window
+from mapper.windows import Aggregate, Window, WindowDefinition, window
 
 __all__ = [
     "Aggregate",
+    "Distance",
     "Frame",
     "Window",
     "WindowDefinition",
@@ -68,6 +74,7 @@ __all__ = [
     "contains_all",
     "count",
     "cube",
+    "cume_dist",
     "date",
     "date_trunc",
     "day",
@@ -78,6 +85,7 @@ __all__ = [
     "greatest",
     "grouping",
     "grouping_sets",
+    "groups_between",
     "hour",
     "json_length",
     "json_type",
@@ -97,10 +105,14 @@ __all__ = [
     "minute",
     "month",
     "now",
+    "nth_value",
+    "ntile",
     "nullif",
     "overlaps",
+    "percent_rank",
     "position",
     "power",
+    "range_between",
     "rank",
     "remove",
     "repeat",

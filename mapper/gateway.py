@@ -27,6 +27,7 @@ __all__ = [
     "Batches",
     "Connection",
     "Decode",
+    "Drift",
     "Executor",
     "Gateway",
     "Listener",
@@ -77,6 +78,20 @@ class StoredColumn:
     nullable: bool
     primary_key: bool
     has_default: bool
+
+
+@frozen
+class Drift:
+    """
+    One thing that a store keeps over a table otherwise than its relation declares.
+
+    Attributes:
+        problem: What differs: what was found, and what was expected.
+        mend: The next step: a statement in the store's language where there is one.
+    """
+
+    problem: str
+    mend: str
 
 
 @frozen
@@ -244,6 +259,7 @@ class Gateway(ABC):
     name: ClassVar[str]
     capabilities: Capabilities
     codecs: Codecs
+    _own_identity: str | None = None
 
     @property
     def gateway(self) -> "Gateway":
@@ -266,8 +282,9 @@ class Gateway(ABC):
         What tells this store's rows, as they are seen here, from those of another, and from those that others see; the
         same in every process. By default a name that no other gateway has.
         """
-        own: str = self.__dict__.setdefault("_own_identity", uuid4().hex)
-        return (self.name, own)
+        if self._own_identity is None:
+            self._own_identity = uuid4().hex
+        return (self.name, self._own_identity)
 
     def viewed(self, hints: CacheHints) -> "Gateway":
         """
@@ -370,6 +387,15 @@ class Gateway(ABC):
     async def inspect(self, relation: Any) -> Sequence[StoredColumn] | None:
         """Return the columns that the store has for a relation, in its order; None where it has no such table."""
         raise Unsupported("inspection", self.name)
+
+    async def drift(self, relation: Any) -> Sequence[Drift]:
+        """
+        Return in which indexes, unique constraints and references a relation's table differs from what is declared.
+
+        A gateway whose store cannot tell gives nothing, as this one does.
+        """
+        del relation
+        return ()
 
     def keeps(self, stored: StoredColumn, type_: StorageType[Any]) -> bool:
         """Return whether a column that the store has keeps values of a storage type exactly."""

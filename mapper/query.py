@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final, Generic, Never, Self
 from uuid import UUID
@@ -26,6 +27,7 @@ from mapper.combinations import Combinations
 from mapper.combining import Combination, CombinedBatches, combined, require_end, route
 from mapper.deferred import Placeholder
 from mapper.errors import ManyRows, NoRow, QueryError
+from mapper.explained import explained
 from mapper.explaining import Plan
 from mapper.expressions import Expr, Omitted, Order, RowValue, Subquery, Subselect, Take
 from mapper.functions import count
@@ -315,18 +317,22 @@ class Query(
         """
         Ask the store how it runs the query; `print` draws the answer as a tree.
 
-        Of a query that combines it is the first operation, which reads the owners.
+        Of a query that combines it is the plan of the owners; those of the relationships are its `parts`.
 
         Args:
             repository: Where the query would be run; it is not.
-            analyze: Run it, and measure: the plan has actual rows and times. What it writes is undone.
+            analyze: Run it, and measure: the plan has actual rows and times. What it writes is undone. The rows that
+                relationships start from are read once more, for their keys; without it relationships are planned for no
+                keys.
 
         Raises:
             NotStored, Unsupported: Before I/O.
         """
-        operation = combined(self, repository).operation if self._combines() else self._compiled(repository)[0]
         executor = repository._executor
-        return await executor.gateway.explain(operation, analyze=analyze, executor=executor)
+        ask = partial(executor.gateway.explain, analyze=analyze, executor=executor)
+        if not self._combines():
+            return await ask(self._compiled(repository)[0])
+        return await explained(combined(self, repository), executor, ask, analyze=analyze)
 
     async def page(
         self, repository: Stores[R], *, size: int, after: Cursor | str | None = None, before: Cursor | str | None = None

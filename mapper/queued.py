@@ -1,252 +1,41 @@
 """
-Changesets as JSON, so that one can be kept in a queue and committed elsewhere.
+Changesets from JSON, as `mapper.queuing` makes it.
 
-A changeset goes in, and text comes out; and the other way round, for the relations of one repository. Such a text may
-come from anywhere: it can say nothing but new rows, updates and deletes of those relations, with plain values and
-conditions, and whatever else it says is refused.
+A text goes in, and its writes come out, for the relations of one repository. Such a text may come from anywhere: it can
+say nothing but new rows, updates and deletes of those relations, with plain values and conditions, and whatever else it
+says is refused.
 """
 
-import base64
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import reduce
-from operator import add, and_, eq, ge, gt, le, lt, mul, ne, or_, sub
+from operator import and_, ne, or_
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from attrs import evolve
 
 from mapper.checking import checked_ref, conflict_rule
-from mapper.columns import ColumnInfo
 from mapper.deferred import KeyPart, Ref
 from mapper.errors import QueryError
-from mapper.expressions import Assignment, Attribute, Call, Expr, ListParameter, Parameter
+from mapper.expressions import Assignment, Attribute, Expr
+from mapper.jsonvalues import unplain
 from mapper.layouts import assigned_columns, shape_of
-from mapper.portable import portable, restored
+from mapper.portable import restored
+from mapper.queuing import CHANGES, COMPARISONS, TEXTS, VERSION, name_of
 from mapper.relation import RelationInfo, info
 from mapper.returned import Returned, returned_columns
 from mapper.rowupdates import updater_of
-from mapper.terms import Excluded
-from mapper.writes import Assigned, ConflictRule, DeletedRows, Deletion, PushedRows, Update, UpdatedRows, Write
+from mapper.writes import ConflictRule, PushedRows
 
 if TYPE_CHECKING:
     from mapper.changeset import Changeset
 
-__all__ = ["from_json", "to_json"]
-
-VERSION: Final = 1
+__all__ = ["from_json"]
 
 DEPTH: Final = 50
 """Conditions within conditions, at most."""
 
-_COMPARE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"eq": eq, "lt": lt, "le": le, "gt": gt, "ge": ge}
-_TEXT: Final = {"like": "like", "starts_with": "starts_with", "ends_with": "ends_with", "contains": "contains"}
-_CHANGE: Final[Mapping[str, Callable[[Any, Any], Any]]] = {"add": add, "sub": sub, "mul": mul}
-
-
-# -- to text -----------------------------------------------------------------------------------------------------------
-
-
-def to_json(changes: "Changeset[Any]") -> str:
-    """
-    Return a changeset as text.
-
-    Raises:
-        QueryError: It has something that is no plain value or condition: a subquery, a fragment, a raw statement.
-    """
-    if changes._then:
-        raise QueryError("a changeset with statements behind its rows has no JSON", hint="leave then(…) away")
-    rows = [each for write in changes._writes for each in _rows(write)]
-    rows.sort(key=lambda each: each[0])
-    said: dict[str, Any] = {"version": VERSION, "rows": [each for _, each in rows]}
-    if changes._slots:
-        said["returned"] = [_slot(each) for each in changes._slots]
-    try:
-        return json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError) as error:
-        raise QueryError(f"a value of the changeset has no JSON: {error}") from error
-
-
-def _slot(slot: Returned[Any]) -> dict[str, Any]:
-    names = slot.names
-    if names == ():
-        raise QueryError(f"{slot!r} has no JSON", hint="name columns, or the relation: returning(Posts)")
-    return {"relation": _name(slot.described), "columns": None if names is None else list(names)}
-
-
-def _back(write: PushedRows | Update | Deletion) -> dict[str, Any]:
-    return {} if write.returned is None else {"returned": write.returned.number}
-
-
-def _rows(write: Write) -> list[tuple[int, dict[str, Any]]]:
-    name = _name(write.described)
-    match write:
-        case PushedRows(shape=shape, conflict=rule):
-            more = ({} if rule is None else {"on_conflict": _rule(rule)}) | _back(write)
-            return [
-                (position, {"insert": name, "values": _named(shape.given, row), **more})
-                for position, row in zip(write.positions, write.rows, strict=True)
-            ]
-        case UpdatedRows():
-            return [
-                (position, _updated(name, write, row))
-                for position, row in zip(write.positions, write.rows, strict=True)
-            ]
-        case DeletedRows(described=described, told=told):
-            return [
-                (position, {"delete": name, **_key(described, told, row)})
-                for position, row in zip(write.positions, write.rows, strict=True)
-            ]
-        case Update(source=source) if source is not None:
-            raise QueryError(
-                f"{source!r} has no JSON", hint="update the rows one by one: changes.update(Posts, key, …)"
-            )
-        case Update(position=position):
-            said = {"update_where": name, "set": _assigned(write.assignments), **_where(write), **_back(write)}
-            return [(position, said)]
-        case Deletion(position=position):
-            return [(position, {"delete_where": name, **_where(write), **_back(write)})]
-
-
-def _updated(name: str, write: UpdatedRows, row: Sequence[Any]) -> dict[str, Any]:
-    shape = write.shape
-    flags = {"behind": True} if write.behind else {}
-    flags |= {"if_different": True} if shape.differing else {}
-    said = _assigned(shape.assignments, row)
-    return {"update": name, **_key(write.described, shape.told, row[shape.width :]), "set": said, **flags}
-
-
-def _key(described: RelationInfo, told: bool, row: Sequence[Any]) -> dict[str, Any]:
-    keys = described.primary_key
-    said: dict[str, Any] = {"key": [_value(column, each) for column, each in zip(keys, row, strict=False)]}
-    return {**said, "row_version": row[len(keys)]} if told else said
-
-
-def _named(columns: Sequence[ColumnInfo], row: Sequence[Any]) -> dict[str, Any]:
-    return {column.attribute: _value(column, value) for column, value in zip(columns, row, strict=True)}
-
-
-def _where(write: Update | Deletion) -> dict[str, Any]:
-    return {"where": [_condition(each) for each in write.conditions], "everywhere": write.everywhere}
-
-
-def _rule(rule: ConflictRule) -> dict[str, Any]:
-    update = [column.attribute for column, each in rule.assignments if isinstance(each, Excluded)]
-    further = [(column, each) for column, each in rule.assignments if not isinstance(each, Excluded)]
-    for column, each in rule.assignments:
-        if isinstance(each, Excluded) and each.attribute.column is not column:
-            raise _no_json(each)
-    where = None if rule.where is None else _condition(rule.where)
-    columns = [each.attribute for each in rule.columns]
-    return {"columns": columns, "update": update, "set": _assigned(further), "where": where}
-
-
-def _assigned(assignments: Sequence[Assigned], row: Sequence[Any] | None = None) -> dict[str, Any]:
-    """Return assignments with their own values, or with those at the beginning of a row."""
-    said: dict[str, Any] = {}
-    at = 0
-    for column, expression in assignments:
-        width = len(expression.parameters)
-        values = expression.parameters if row is None else row[at : at + width]
-        at += width
-        said[column.attribute] = _change(column, expression, values)
-    return said
-
-
-def _change(column: ColumnInfo, expression: Expr[Any, Any], values: Sequence[Any]) -> Any:
-    if isinstance(expression, Parameter):
-        return _value(column, values[0])
-    match expression:
-        case Call(name=name, operands=(Attribute(column=own), Parameter())) if own is column and name in _CHANGE:
-            return {name: _value(column, values[0])}
-        case _:
-            raise _no_json(expression)
-
-
-def _condition(expression: Expr[Any, Any]) -> dict[str, Any]:
-    match expression:
-        case Call(name="and" | "or" | "not" as name, operands=operands):
-            return {name: [_condition(each) for each in operands]}
-        case Call(name=name, operands=(Attribute(column=column), *others)):
-            said = [_operand(column, each) for each in others]
-            found = {name: column.attribute, "values": said}
-            if _restorable(expression, found):
-                return found
-        case _:
-            pass
-    raise _no_json(expression)
-
-
-def _restorable(expression: Expr[Any, Any], said: Mapping[str, Any]) -> bool:
-    """Whether a condition is one that a text can say."""
-    name = next(iter(said))
-    return name in (
-        *_COMPARE,
-        *_TEXT,
-        "ne_or_not_null",
-        "ne",
-        "is_null",
-        "is_not_null",
-        "is_distinct",
-        "between",
-        "in_list",
-        "not_in_list",
-    ) and all([isinstance(each, Parameter | ListParameter) for each in expression.children[1:]])
-
-
-def _operand(column: ColumnInfo, expression: Expr[Any, Any]) -> Any:
-    match expression:
-        case ListParameter(parameters=(values,)):
-            return [_value(column, each) for each in values]
-        case Parameter(parameters=(value,)):
-            return _value(column, value)
-        case _:
-            raise _no_json(expression)
-
-
-def _value(column: ColumnInfo, value: Any) -> Any:
-    if isinstance(value, KeyPart):
-        return {"ref": value.position, "part": value.part}
-    if isinstance(value, Ref):
-        return {"ref": value.position}
-    try:
-        packed = msgspec.msgpack.encode(portable(column.type, value))
-        return _plain(msgspec.msgpack.decode(packed))
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        shown = "…" if column.options.sensitive else repr(value)
-        raise QueryError(f"{column.attribute} is {shown}, which has no JSON") from error
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it, with a name where it has none."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"bytes": base64.b64encode(bytes(value)).decode()}
-    if isinstance(value, datetime):
-        return {"moment": value.isoformat()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": repr(value)}
-    if isinstance(value, list | tuple):
-        return {"list": [_plain(each) for each in value]}
-    if isinstance(value, dict):
-        return {"map": [[_plain(key), _plain(each)] for key, each in value.items()]}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise TypeError(f"{type(value).__name__} has no JSON")
-
-
-def _no_json(expression: Expr[Any, Any]) -> QueryError:
-    return QueryError(
-        f"{expression!r} has no JSON", hint="use values, columns compared with values, and sums on the column itself"
-    )
-
-
-def _name(described: RelationInfo) -> str:
-    return described.name if described.schema is None else f"{described.schema}.{described.name}"
-
-
-# -- from text ---------------------------------------------------------------------------------------------------------
+_FLAGS: Final = frozenset({"row_version", "behind", "if_different"})
 
 
 def from_json(changes: "Changeset[Any]", relations: Sequence[Any], text: str | bytes) -> None:
@@ -260,7 +49,7 @@ def from_json(changes: "Changeset[Any]", relations: Sequence[Any], text: str | b
         said = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise QueryError(f"the text of a changeset cannot be read: {error}") from error
-    reading = _Reading(changes, {_name(info(each)): info(each) for each in relations})
+    reading = _Reading(changes, {name_of(info(each)): info(each) for each in relations})
     if (
         not isinstance(said, dict)
         or set(said) - {"returned"} != {"version", "rows"}
@@ -431,7 +220,7 @@ class _Reading:
             attribute = self._attribute(described, name)
             match said:
                 case {"add": value} | {"sub": value} | {"mul": value} if len(said) == 1:
-                    change = _CHANGE[next(iter(said))]
+                    change = CHANGES[next(iter(said))]
                     found.append(attribute.to(change(attribute, self._value(described, name, value))))
                 case _:
                     found.append(attribute.to(self._value(described, name, said)))
@@ -442,7 +231,7 @@ class _Reading:
         if isinstance(said, dict) and "ref" in said:
             return self._ref(said)
         try:
-            return restored(column.type, _unplain(said))
+            return restored(column.type, unplain(said))
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError, ArithmeticError) as error:
             shown = "…" if column.options.sensitive else repr(said)
             raise QueryError(f"{shown} is no value of {described.relation.__name__}.{name}") from error
@@ -498,35 +287,13 @@ class _Reading:
                 found = attribute.is_distinct_from(value)
             case "between", [low, high]:
                 found = attribute.between(low, high)
-            case _, [value] if name in _COMPARE:
-                found = _COMPARE[name](attribute, value)
-            case _, [str(value)] if name in _TEXT:
+            case _, [value] if name in COMPARISONS:
+                found = COMPARISONS[name](attribute, value)
+            case _, [str(value)] if name in TEXTS:
                 text: Any = attribute
-                found = getattr(text, _TEXT[name])(value)
+                found = getattr(text, TEXTS[name])(value)
             case _:
                 pass
         if not isinstance(found, Expr):
             raise QueryError(f"{name!r} of {attribute!r} with {len(values)} values is no condition")
         return found
-
-
-_FLAGS: Final = frozenset({"row_version", "behind", "if_different"})
-
-
-def _unplain(said: Any) -> Any:
-    """Return the value that `_plain` made this of."""
-    match said:
-        case {"bytes": str(text)} if len(said) == 1:
-            return base64.b64decode(text, validate=True)
-        case {"moment": str(text)} if len(said) == 1:
-            return datetime.fromisoformat(text)
-        case {"float": "nan" | "inf" | "-inf" as text} if len(said) == 1:
-            return float(text)
-        case {"list": list(items)} if len(said) == 1:
-            return [_unplain(each) for each in items]
-        case {"map": list(items)} if len(said) == 1:
-            return {_unplain(key): _unplain(each) for key, each in items}
-        case None | bool() | int() | float() | str():
-            return said
-        case _:
-            raise ValueError(f"{said!r} is no value")

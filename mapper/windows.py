@@ -5,7 +5,9 @@ Functions, partitions, orders and frames go in, expressions come out; `mapper.fu
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Never, overload
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Generic, Never, overload
 
 from attrs import frozen
 from typing_extensions import TypeVar
@@ -13,38 +15,19 @@ from typing_extensions import TypeVar
 from mapper import types
 from mapper.errors import QueryError
 from mapper.expressions import Expr, Order, Take
+from mapper.frames import Frame
 from mapper.wording import Style, Words
 
 if TYPE_CHECKING:
     from mapper.relation import CommonTable, Relation
 
-__all__ = ["Aggregate", "Frame", "Window", "WindowDefinition", "in_order", "rows_between", "window"]
+__all__ = ["Aggregate", "Window", "WindowDefinition", "in_order", "window"]
 
 R = TypeVar("R", bound="Relation[Any, Any, Any] | CommonTable")
 R2 = TypeVar("R2", bound="Relation[Any, Any, Any] | CommonTable")
 S = TypeVar("S")
 T_co = TypeVar("T_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True, default=Any)
-
-
-@frozen
-class Frame:
-    """Rows around the current one, in the window's order; None is unbounded, negative before, positive after."""
-
-    start: int | None
-    end: int | None
-
-
-def rows_between(start: int | None, end: int | None) -> Frame:
-    """
-    Return a frame: `rows_between(-2, 0)` is the current row and the two before it; None is unbounded.
-
-    Raises:
-        QueryError: The frame ends before it starts.
-    """
-    if start is not None and end is not None and start > end:
-        raise QueryError(f"a frame from {start} to {end} ends before it starts", hint="give the smaller number first")
-    return Frame(start, end)
 
 
 def in_order(term: Order[Any], style: Style) -> str:
@@ -169,7 +152,10 @@ class Aggregate(Expr[T_co, R_co]):
             window: All of this at once, for several functions over one window: `fn.window(…)`.
             partition_by: What is equal in the rows that it looks at.
             order_by: Their order.
-            frame: Which of them, counted from the current row; `rows_between(-2, 0)`.
+            frame: Which of them, counted from the current row: `rows_between(-2, 0)`, `range_between`, `groups_between`.
+
+        Raises:
+            QueryError: A window is both given and described, or the frame does not fit its order.
         """
         if window is not None and (partition_by or order_by or frame):
             raise QueryError("over a window that is given, and described too", hint="describe it in fn.window(…)")
@@ -194,7 +180,43 @@ class WindowDefinition(Generic[R_co]):
     ) -> "WindowDefinition[Any]":
         """Return the window; terms of the order that say no direction are ascending."""
         orders = tuple([each if isinstance(each, Order) else each.asc() for each in order_by])
+        if frame is not None:
+            _require_order(orders, frame)
         return cls(tuple(partition_by), orders, frame)
+
+
+_MEASURED: Final[dict[type[Any], type[Any] | tuple[type[Any], ...]]] = {
+    int: int,
+    float: (int, float),
+    Decimal: (int, Decimal),
+    date: timedelta,
+    datetime: timedelta,
+    time: timedelta,
+    timedelta: timedelta,
+}
+"""What the distances between values of a class are."""
+
+
+def _require_order(order_by: tuple[Order[Any], ...], frame: Frame) -> None:
+    """Refuse a frame that cannot be counted in an order."""
+    if frame.unit == "groups" and not order_by:
+        raise QueryError("a frame of groups over a window without an order", hint="give the order: order_by=[…]")
+    distances = frame.distances
+    if not distances:
+        return
+    if len(order_by) != 1:
+        raise QueryError(
+            f"a frame by distance over a window ordered by {len(order_by)} terms",
+            hint="order by the one value that distances are counted in, or count rows: rows_between(…)",
+        )
+    ordered = order_by[0].expression
+    known = _MEASURED.get(ordered.type.python)
+    for each in distances:
+        if known is None or not isinstance(each, known):
+            raise QueryError(
+                f"a frame by a distance of {each!r} over {ordered!r}, which is of {ordered.type.python.__name__}",
+                hint="distances are numbers of the order's own type, or timedeltas for dates and times",
+            )
 
 
 @overload
@@ -247,7 +269,7 @@ class Window(Expr[T_co, R_co]):
         self.nullable = function.nullable
         partition = ",".join([each.key for each in partition_by])
         order = ",".join([each.key for each in order_by])
-        self.key = f"{function.key} over({partition};{order};{(frame.start, frame.end) if frame else ''})"
+        self.key = f"{function.key} over({partition};{order};{frame.key if frame else ''})"
         self.parameters = tuple([value for each in self.children for value in each.parameters])
 
     @property
@@ -258,7 +280,7 @@ class Window(Expr[T_co, R_co]):
         partition = ", ".join([str(each.worded(style)) for each in self.partition_by])
         order = ", ".join([in_order(each, style) for each in self.order_by])
         said = [f"PARTITION BY {partition}" if partition else "", f"ORDER BY {order}" if order else ""]
-        frame = "" if self.frame is None else f"ROWS {self.frame.start} TO {self.frame.end}"
+        frame = "" if self.frame is None else str(self.frame)
         inside = " ".join([each for each in (*said, frame) if each])
         return Words(f"{self.function.worded(style)} OVER ({inside})")
 

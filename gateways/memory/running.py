@@ -15,7 +15,7 @@ from gateways.memory.casts import plain
 from mapper.functions import Aggregate
 from mapper.types import Float, Numeric, decimals
 
-__all__ = ["Bounds", "over_frames"]
+__all__ = ["Bounds", "over_frames", "reduced"]
 
 Bounds: TypeAlias = list[tuple[int, int]]
 """For each row the first position of its frame and the one after the last."""
@@ -52,12 +52,13 @@ def over_frames(
         if all([high == size for _, high in bounds]):
             grown = _growing(_running(aggregate), items[::-1], [size - low for low, _ in reversed(bounds)])
             return grown[::-1]
-    return [reduce(_known(items[low:high], aggregate.distinct)) for low, high in bounds]
+    return [reduced(aggregate, items[low:high], reduce) for low, high in bounds]
 
 
-def _known(items: Sequence[Any], distinct: bool) -> list[Any]:
+def reduced(aggregate: Aggregate[Any, Any], items: Sequence[Any], reduce: Callable[[list[Any]], Any]) -> Any:
+    """Return the aggregate of the values of one frame; arguments as of `over_frames`."""
     known = [each for each in items if each is not None]
-    return list(dict.fromkeys(known)) if distinct else known
+    return reduce(list(dict.fromkeys(known)) if aggregate.distinct else known)
 
 
 def _growing(running: Running, items: Sequence[Any], ends: Sequence[int]) -> list[Any]:

@@ -3,9 +3,6 @@ Windows: a value for each row, computed over the rows around it.
 
 The scope of a select's rows (or groups) goes in; a scope whose rows have the windows' values too comes out. A row is
 then a pair of the row before and these values.
-
-The frame is what SQL has by default: with an order, from the first row of the partition to the last one that is equal
-to the current; without, all of it. `rows_between` counts rows instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +11,9 @@ from typing import Any, Final, TypeAlias
 from gateways.memory.aggregates import reducer
 from gateways.memory.computing import Path, Row, Values
 from gateways.memory.expressions import compile_expression, frozen_value, row_of
+from gateways.memory.frames import bounds, members
 from gateways.memory.ordering import Term, compile_terms, peers, places
-from gateways.memory.running import Bounds, over_frames
+from gateways.memory.running import over_frames, reduced
 from gateways.memory.scope import Scope, identity
 from mapper.errors import Unsupported
 from mapper.expressions import Attribute, Expr
@@ -76,12 +74,12 @@ def _compile(window: Window[Any, Any], scope: Scope) -> Compute:
         for index, row in enumerate(rows):
             partitions.setdefault(frozen_value(key(row, values)), []).append(index)
         results: list[Any] = [None] * len(rows)
-        for members in partitions.values():
-            found = [rows[index] for index in members]
+        for partition in partitions.values():
+            found = [rows[index] for index in partition]
             order = places(found, terms, values)
             computed = function([found[place] for place in order], terms, values)
             for place, value in zip(order, computed, strict=True):
-                results[members[place]] = value
+                results[partition[place]] = value
         return results
 
     return compute
@@ -93,8 +91,10 @@ def _function(window: Window[Any, Any], scope: Scope) -> Ranked:
         return _RANKS[function.name]
     if function.name in {"lag", "lead"}:
         return _neighbour(function, scope)
-    if function.name in {"first_value", "last_value"}:
-        return _end_of_frame(function, window.frame, scope)
+    if function.name == "ntile":
+        return _buckets(function, scope)
+    if function.name in {"first_value", "last_value", "nth_value"}:
+        return _one_of_frame(function, window.frame, scope)
     if function.window_only:
         raise Unsupported(function.name, "memory", f"{function.name!r} is not a window function of the memory gateway")
     return _aggregate(function, window.frame, scope)
@@ -117,7 +117,36 @@ def _dense_ranks(rows: Sequence[Row], terms: Sequence[Term], values: Values) -> 
     return [number + 1 for number in peers(rows, terms, values)]
 
 
-_RANKS: Final[dict[str, Ranked]] = {"row_number": _row_numbers, "rank": _ranks, "dense_rank": _dense_ranks}
+def _relative_ranks(rows: Sequence[Row], terms: Sequence[Term], values: Values) -> list[Any]:
+    others = len(rows) - 1
+    return [(rank - 1) / others if others else 0.0 for rank in _ranks(rows, terms, values)]
+
+
+def _distributions(rows: Sequence[Row], terms: Sequence[Term], values: Values) -> list[Any]:
+    return [end / len(rows) for _, end in bounds(rows, terms, values, None)]
+
+
+_RANKS: Final[dict[str, Ranked]] = {
+    "row_number": _row_numbers,
+    "rank": _ranks,
+    "dense_rank": _dense_ranks,
+    "percent_rank": _relative_ranks,
+    "cume_dist": _distributions,
+}
+
+
+def _buckets(function: Aggregate[Any, Any], scope: Scope) -> Ranked:
+    count = compile_expression(function.operands[0], scope)
+
+    def compute(rows: Sequence[Row], terms: Sequence[Term], values: Values) -> list[Any]:
+        del terms
+        size, larger = divmod(len(rows), count(rows[0], values))
+        numbers = [number for number in range(1, larger + 1) for _ in range(size + 1)]
+        if size:
+            numbers.extend(larger + 1 + place // size for place in range(len(rows) - len(numbers)))
+        return numbers
+
+    return compute
 
 
 def _neighbour(function: Aggregate[Any, Any], scope: Scope) -> Ranked:
@@ -136,12 +165,14 @@ def _neighbour(function: Aggregate[Any, Any], scope: Scope) -> Ranked:
     return compute
 
 
-def _end_of_frame(function: Aggregate[Any, Any], frame: Frame | None, scope: Scope) -> Ranked:
-    item, first = compile_expression(function.operands[0], scope), function.name == "first_value"
+def _one_of_frame(function: Aggregate[Any, Any], frame: Frame | None, scope: Scope) -> Ranked:
+    item, *place = [compile_expression(each, scope) for each in function.operands]
+    last = function.name == "last_value"
 
     def compute(rows: Sequence[Row], terms: Sequence[Term], values: Values) -> list[Any]:
-        ends = _bounds(rows, terms, values, frame)
-        return [None if low >= high else item(rows[low if first else high - 1], values) for low, high in ends]
+        number = -1 if last else place[0](rows[0], values) - 1 if place else 0
+        found = members(rows, terms, values, frame)
+        return [item(rows[each[number]], values) if len(each) > max(0, number) else None for each in found]
 
     return compute
 
@@ -159,22 +190,9 @@ def _aggregate(function: Aggregate[Any, Any], frame: Frame | None, scope: Scope)
 
     def compute(rows: Sequence[Row], terms: Sequence[Term], values: Values) -> list[Any]:
         items = [counted(row, values) for row in rows]
-        return over_frames(function, items, _bounds(rows, terms, values, frame), reduce)
+        if frame is not None and frame.exclude is not None:
+            found = members(rows, terms, values, frame)
+            return [reduced(function, [items[place] for place in each], reduce) for each in found]
+        return over_frames(function, items, bounds(rows, terms, values, frame), reduce)
 
     return compute
-
-
-def _bounds(rows: Sequence[Row], terms: Sequence[Term], values: Values, frame: Frame | None) -> Bounds:
-    """Return for each row the positions at which its frame begins and ends, the end excluded."""
-    size = len(rows)
-    if frame is not None:
-        start, end = frame.start, frame.end
-        return [
-            (0 if start is None else max(0, index + start), size if end is None else min(size, index + end + 1))
-            for index in range(size)
-        ]
-    if not terms:
-        return [(0, size)] * size
-    numbers = peers(rows, terms, values)
-    ends = {number: index + 1 for index, number in enumerate(numbers)}
-    return [(0, ends[number]) for number in numbers]

@@ -111,6 +111,7 @@ from gateways.postgres.ranges import (
 )
 from gateways.postgres.refreshing import refresh
 from gateways.postgres.replicas import Position, ReplicatedGateway
+from gateways.postgres.resyncing import resync_keys
 from gateways.postgres.storages import MaterializedView, PostgresTable, Unlogged
 from gateways.postgres.text_search import (
     SearchQuery,
@@ -245,6 +246,7 @@ __all__ = [
     "regexp_replace",
     "regexp_split_to_array",
     "regexp_substring",
+    "resync_keys",
     "setweight",
     "similarity",
     "string_agg",

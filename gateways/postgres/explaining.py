@@ -4,11 +4,14 @@
 A query or an operation goes in, with where to ask; a `Plan` comes out.
 """
 
+from functools import partial
 from typing import Any
 
 from typing_extensions import TypeVar
 
 from gateways.postgres.sources import gateway_of, postgres_executor
+from mapper.combining import combined, keyed
+from mapper.explained import explained
 from mapper.explaining import Plan
 from mapper.gateway import Gateway
 from mapper.operations import Operation, RawSql
@@ -33,7 +36,8 @@ async def explain(
     Ask how a statement is run: `print(await explain(query, repository, analyze=True))`.
 
     Beside `query.explain(repository)`, which every gateway has, it knows PostgreSQL's options, and takes what a changeset
-    sends: any operation, compiled, recorded or a `RawSql`. Of a write of many rows it tells the plan of the first.
+    sends: any operation, compiled, recorded or a `RawSql`. Of a write of many rows it tells the plan of the first, of a
+    query that combines those of its relationships too, as `parts`.
 
     Args:
         statement: A query, or an operation.
@@ -49,15 +53,15 @@ async def explain(
         NotStored: The repository does not store what the query reads. Before I/O.
         StoreError: What the server answered.
     """
-    gateway = gateway_of(source, "explain")
-    operation = gateway.compile(statement) if isinstance(statement, Query | One | RawSql) else statement
+    gateway, executor = gateway_of(source, "explain"), postgres_executor(source, "explain")
+    ask = partial(
+        gateway.explain, analyze=analyze, executor=executor, buffers=buffers, verbose=verbose, settings=settings
+    )
+    query = statement._query if isinstance(statement, One) else statement
+    if isinstance(query, Query) and query._combines():
+        plan = combined(query, source) if isinstance(source, Stores) else keyed(query, executor)
+        return await explained(plan, executor, ask, analyze=analyze)
+    operation = gateway.compile(query) if isinstance(query, Query | RawSql) else query
     if isinstance(source, Stores):
         source._require(operation.reads | operation.writes)
-    return await gateway.explain(
-        operation,
-        analyze=analyze,
-        executor=postgres_executor(source, "explain"),
-        buffers=buffers,
-        verbose=verbose,
-        settings=settings,
-    )
+    return await ask(operation)

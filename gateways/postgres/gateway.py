@@ -28,7 +28,7 @@ from gateways.postgres.merging import Merging, MergingCompiler
 from gateways.postgres.plans import analysing, asking, plan_of
 from gateways.postgres.raw import nature, run_alone
 from gateways.postgres.reading import decoded
-from gateways.postgres.scoping import SchemaCompilers, Scoped, locked
+from gateways.postgres.scoping import SchemaCompilers, Scoped, drift, locked
 from gateways.postgres.session import Session
 from gateways.postgres.settings import STATEMENTS, Password, Settings
 from gateways.postgres.shelter import Sheltered
@@ -42,6 +42,7 @@ from mapper.gateway import (
     Batches,
     Connection,
     Decode,
+    Drift,
     Executor,
     Gateway,
     Listener,
@@ -198,6 +199,10 @@ class PostgresGateway(Gateway):
         """Return the columns of a relation's table, in its order; None where there is none."""
         described = info(relation)
         return stored_columns(described, (await self.execute(columns_query(described))).rows)
+
+    async def drift(self, relation: Any) -> Sequence[Drift]:
+        """Return what is over a relation's table otherwise than declared; see `mapper.gateway.Gateway.drift`."""
+        return await drift(self, self._compiler, relation)
 
     async def explain(
         self, operation: Operation, *, analyze: bool = False, executor: Executor | None = None, **options: bool

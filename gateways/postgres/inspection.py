@@ -15,12 +15,22 @@ from gateways.postgres.columns import as_item, declared_type, named
 from gateways.postgres.enums import labels
 from gateways.postgres.literals import literal
 from gateways.postgres.types import Domain
+from gateways.sql.drift import StoredIndex, StoredReference
 from mapper.gateway import StoredColumn
 from mapper.operations import RawSql
 from mapper.relation import RelationInfo
 from mapper.types import Char, Codec, Enumeration, Int, Integer, List, Numeric, StorageType, Text, Varchar
 
-__all__ = ["columns_query", "keeps", "stored_columns", "stored_type"]
+__all__ = [
+    "columns_query",
+    "index_query",
+    "keeps",
+    "reference_query",
+    "stored_columns",
+    "stored_indexes",
+    "stored_references",
+    "stored_type",
+]
 
 _COLUMNS: Final = """
 SELECT a.attname,
@@ -64,6 +74,58 @@ def stored_columns(described: RelationInfo, rows: Sequence[tuple[Any, ...]]) -> 
             column = StoredColumn(column.name, column.type, known.nullable, known.primary_key, column.has_default)
         found.append(column)
     return found or None
+
+
+_INDEXES: Final = """
+SELECT c.relname::text, i.indisunique, i.indpred IS NULL AND m.amname = 'btree',
+       ARRAY(SELECT a.attname::text
+             FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k(number, place)
+             LEFT JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number > 0
+             ORDER BY k.place)
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_am AS m ON m.oid = c.relam
+WHERE i.indrelid = to_regclass(?) AND i.indisvalid
+ORDER BY c.relname
+"""
+
+_REFERENCES: Final = """
+SELECT r.conname::text, t.relname::text,
+       ARRAY(SELECT a.attname::text FROM unnest(r.conkey) WITH ORDINALITY AS k(number, place)
+             JOIN pg_attribute AS a ON a.attrelid = r.conrelid AND a.attnum = k.number ORDER BY k.place),
+       ARRAY(SELECT a.attname::text FROM unnest(r.confkey) WITH ORDINALITY AS k(number, place)
+             JOIN pg_attribute AS a ON a.attrelid = r.confrelid AND a.attnum = k.number ORDER BY k.place),
+       r.confdeltype::text, r.confupdtype::text
+FROM pg_constraint AS r
+JOIN pg_class AS t ON t.oid = r.confrelid
+WHERE r.contype = 'f' AND r.conrelid = to_regclass(?)
+ORDER BY r.conname
+"""
+
+_ACTIONS: Final = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+
+
+def index_query(described: RelationInfo, schema: str | None = None) -> RawSql:
+    """Return the statement that asks for the indexes of a relation's table; arguments as of `columns_query`."""
+    return RawSql(_INDEXES, (table_of(described, schema),))
+
+
+def stored_indexes(rows: Sequence[tuple[Any, ...]]) -> list[StoredIndex]:
+    """Return the indexes that were read."""
+    return [StoredIndex(name, unique, plain, tuple(columns)) for name, unique, plain, columns in rows]
+
+
+def reference_query(described: RelationInfo, schema: str | None = None) -> RawSql:
+    """Return the statement that asks for the references of a relation's table; arguments as of `columns_query`."""
+    return RawSql(_REFERENCES, (table_of(described, schema),))
+
+
+def stored_references(rows: Sequence[tuple[Any, ...]]) -> list[StoredReference]:
+    """Return the references that were read."""
+    return [
+        StoredReference(name, table, tuple(columns), tuple(targets), _ACTIONS[on_delete], _ACTIONS[on_update])
+        for name, table, columns, targets, on_delete, on_update in rows
+    ]
 
 
 _CATALOGUED: Final = {

@@ -9,16 +9,23 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gateways.postgres.inspection import columns_query, stored_columns
+from gateways.postgres.inspection import (
+    columns_query,
+    index_query,
+    reference_query,
+    stored_columns,
+    stored_indexes,
+    stored_references,
+)
 from gateways.postgres.locks import number_of, taking
 from gateways.sql import SqlCompiler
 from mapper.errors import QueryError
-from mapper.gateway import Gateway, StoredColumn
+from mapper.gateway import Drift, Gateway, StoredColumn
 from mapper.operations import Operation, RawSql, SqlOperation
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 
-__all__ = ["SchemaCompilers", "Scoped", "locked"]
+__all__ = ["SchemaCompilers", "Scoped", "drift", "locked"]
 
 KEPT: Final = 128
 """Schemas whose compilers are kept."""
@@ -65,6 +72,27 @@ class Scoped:
         return stored_columns(
             described, (await self._gateway.execute(columns_query(described, described.schema or self._schema))).rows
         )
+
+    async def drift(self, relation: Any) -> Sequence[Drift]:
+        """Return what is over a relation's table in this schema otherwise than declared."""
+        return await drift(self._gateway, self._compiler, relation, self._schema)
+
+
+async def drift(gateway: Gateway, compiler: SqlCompiler, relation: Any, schema: str | None = None) -> Sequence[Drift]:
+    """
+    Return what is over a relation's table otherwise than declared; see `mapper.gateway.Gateway.drift`.
+
+    Args:
+        gateway: Where to ask.
+        compiler: What writes the statements that mend it.
+        relation: The relation.
+        schema: Where relations are that declare no schema; None leaves that to the server.
+    """
+    described = info(relation)
+    named = described.schema or schema
+    indexes = stored_indexes((await gateway.execute(index_query(described, named))).rows)
+    references = stored_references((await gateway.execute(reference_query(described, named))).rows)
+    return compiler.drift(relation, indexes, references)
 
 
 class SchemaCompilers:

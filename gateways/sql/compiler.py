@@ -13,6 +13,7 @@ from attrs import evolve
 
 from gateways.sql.agreeing import AgreeingSelect
 from gateways.sql.dialect import Dialect
+from gateways.sql.drift import StoredIndex, StoredReference
 from gateways.sql.keeping import require_kept
 from gateways.sql.pieces import Bind, Sql, spliced, written
 from gateways.sql.plans import LIMIT, Binder, CompiledSelect, CompiledWrite, Plans, binder
@@ -23,6 +24,7 @@ from gateways.sql.writes import Compiled, Writes
 from mapper.capabilities import Capabilities
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
+from mapper.gateway import Drift
 from mapper.operations import (
     DeleteSql,
     Insert,
@@ -122,6 +124,12 @@ class SqlCompiler:
                 return self._schemas.drop(relations)
             case AddColumn(relation=relation, column=column):
                 return self._schemas.add(relation, column)
+
+    def drift(
+        self, relation: Any, indexes: Sequence[StoredIndex], references: Sequence[StoredReference]
+    ) -> list[Drift]:
+        """Return what a store keeps over a relation's table otherwise than declared; see `gateways.sql.drift`."""
+        return self._schemas.drift(relation, indexes, references)
 
     def raw_text(self, operation: RawSql) -> str:
         """

@@ -101,6 +101,7 @@ class SchemaStyle:
             `{type}` is its type.
         generated: A computed column; `{0}` is its text.
         expression: How an expression stands as a default.
+        alters_constraints: Whether constraints of a table that exists can be added and dropped.
         late_references: Whether a table may refer to one that does not exist yet.
         schema_in_references: Whether the namespace of a table referred to is named.
         schema_in_index: Whether an index is created in the table's namespace by its own name, instead of by the
@@ -121,6 +122,7 @@ class SchemaStyle:
     autoincrement: str
     generated: str
     expression: str = "({0})"
+    alters_constraints: bool = False
     late_references: bool = False
     schema_in_references: bool = True
     schema_in_index: bool = False
@@ -176,6 +178,8 @@ class Dialect:
             None where the store sees to that.
         several_rows: What fails where a subquery used as one value gives several rows; None where the store sees to that.
         literal: The text of an encoded value, where no parameter may stand.
+        distances: What writes a distance between two values, by the class of their storage type. A window ordered by
+            one that is not in it has no frame by distance.
         nulls: Whether the store sorts NULL as the smallest or as the largest value.
         unlimited: What stands before OFFSET where there is no limit; "" where nothing need.
         value_rows: See `ValueRows`.
@@ -184,6 +188,8 @@ class Dialect:
         distinct_on: Whether DISTINCT ON is known.
         lone_having: Whether HAVING alone makes a select one of a group.
         right_joins_in_parts: Whether a right or full join may stand in a part of a set operation as it is.
+        constants_in_joins: Whether a condition of an inner join that depends on no row may stand before a right or full
+            join as it is.
         locks: Texts of row locks.
         upsert_any: Whether an upsert that updates may leave out the conflict's columns.
         default_row: What stands for the columns and values of a row of defaults.
@@ -210,6 +216,7 @@ class Dialect:
     overflow: Callable[[Expr[Any, Any]], Template | None] = lambda node: None
     several_rows: str | None = None
     literal: Callable[[Any], str]
+    distances: Mapping[type[Any], Callable[[Any], str]]
     nulls: Literal["smallest", "largest"]
     unlimited: str = ""
     value_rows: ValueRows
@@ -218,6 +225,7 @@ class Dialect:
     distinct_on: bool = False
     lone_having: bool = True
     right_joins_in_parts: bool = True
+    constants_in_joins: bool = True
     locks: Mapping[str, str]
     upsert_any: bool = False
     default_row: str = "DEFAULT VALUES"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from gateways.sql.dialect import AggregateText, Dialect, stored
+from gateways.sql.frames import frame_text
 from gateways.sql.grouping import gives_one_row, require_computed, require_own
 from gateways.sql.pieces import NOTHING, Bind, Place, Rank, Sql, enclosed, joined, spliced, sql, within
 from gateways.sql.scopes import Around, Scope, place_of
@@ -19,7 +20,7 @@ from mapper.capabilities import unsupported_function
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError, Unsupported
 from mapper.expressions import Attribute, Call, Expr, Order, RowValue, Slot, Subquery
-from mapper.functions import Aggregate, Frame, Window
+from mapper.functions import Aggregate, Window
 from mapper.grouping import Grouping
 from mapper.paths import steps_of
 from mapper.placeholders import split_placeholders
@@ -477,7 +478,7 @@ class Expressions:
         if node.order_by:
             clauses.append(sql("ORDER BY ", joined([self.order(each, scope) for each in node.order_by], ", ")))
         if node.frame is not None:
-            clauses.append(sql(f"ROWS BETWEEN {_frame(node.frame)}"))
+            clauses.append(sql(frame_text(node, node.frame, self.dialect)))
         called = sql(
             self._called(_without_aggregates_in_filter(node.function), scope), " OVER (", joined(clauses, " "), ")"
         )
@@ -565,15 +566,3 @@ def _select_of(node: Node) -> Select:
 
 def _gives_null(select: Select) -> bool:
     return select.columns[0].nullable or any(_gives_null(right) for _, right in select.compound)
-
-
-def _frame(frame: Frame) -> str:
-    return f"{_bound(frame.start, 'PRECEDING')} AND {_bound(frame.end, 'FOLLOWING')}"
-
-
-def _bound(offset: int | None, unbounded: str) -> str:
-    if offset is None:
-        return f"UNBOUNDED {unbounded}"
-    if offset < 0:
-        return f"{-offset} PRECEDING"
-    return f"{offset} FOLLOWING" if offset else "CURRENT ROW"

@@ -1,17 +1,19 @@
 """
-Full joins that a store can do by sorting or hashing only: those on something equal on both sides.
+What some stores ask of the conditions of joins: of a full join that it is on something equal on both sides, of an inner
+one before a right one that it depends on a row.
 
-The condition and the relations of both sides go in; whether there is such a part of it comes out.
+A condition and the relations of the sources go in; what of it is so comes out.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from gateways.sql.shapes import flat
 from mapper.assembly import walk
 from mapper.expressions import Attribute, Call, Expr, Subquery
 from mapper.relation import info
 
-__all__ = ["is_on_equality"]
+__all__ = ["is_on_equality", "split"]
 
 Node = Expr[Any, Any]
 
@@ -33,3 +35,19 @@ def _relations(node: Node) -> set[str]:
     if any(isinstance(each, Subquery) for each in nodes):
         return set()
     return {info(each.relation).token for each in nodes if isinstance(each, Attribute)}
+
+
+def split(condition: Node, relations: Sequence[object]) -> tuple[list[Node], list[Node]]:
+    """
+    Return the parts of a condition that depend on no row of the sources, and the others; all of them must hold.
+
+    Args:
+        condition: The condition of a join.
+        relations: The tokens of the sources' relations; None is a source whose columns cannot be told by one.
+    """
+    constants: list[Node] = []
+    rest: list[Node] = []
+    for each in flat("and", (condition,)):
+        read = {info(node.relation).token for node in walk(each) if isinstance(node, Attribute)}
+        (rest if read.intersection(relations) or (read and None in relations) else constants).append(each)
+    return constants, rest

@@ -10,11 +10,13 @@ from typing import Any
 
 from gateways.sql.declarations import OwnType, ViewText
 from gateways.sql.dialect import Dialect
+from gateways.sql.drift import StoredIndex, StoredReference, drift_of
 from gateways.sql.inline import Inline
 from gateways.sql.keeping import require_kept
 from gateways.sql.tables import Constraint, Table
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
+from mapper.gateway import Drift
 from mapper.operations import RawSql
 from mapper.placeholders import escape_placeholders
 from mapper.relation import RelationInfo, info
@@ -88,6 +90,13 @@ class Schemas:
             *self._dropped(_stored(tables)),
             *[self._statement(table, text) for _, table, text in reversed(types)],
         ]
+
+    def drift(
+        self, relation: Any, indexes: Sequence[StoredIndex], references: Sequence[StoredReference]
+    ) -> list[Drift]:
+        """Return what a store keeps over a relation's table otherwise than declared; see `gateways.sql.drift`."""
+        table = self._table(info(info(relation).original))
+        return [] if table.is_view else drift_of(table, indexes, references)
 
     def _dropped(self, tables: Sequence[Table]) -> list[RawSql]:
         style = self._dialect.schema

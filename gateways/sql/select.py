@@ -12,9 +12,9 @@ from attrs import evolve, frozen
 from gateways.sql.compounds import Compounds
 from gateways.sql.dialect import Dialect
 from gateways.sql.expressions import Expressions, require_values
-from gateways.sql.fulljoins import is_on_equality
+from gateways.sql.fulljoins import is_on_equality, split
 from gateways.sql.grouping import Groups, aggregates, is_grouped, require_computed
-from gateways.sql.pieces import NOTHING, Bind, Sql, enclosed, joined, spliced, sql
+from gateways.sql.pieces import NOTHING, Bind, Rank, Sql, enclosed, joined, spliced, sql, within
 from gateways.sql.scopes import MARK, Around, Scope, selected
 from gateways.sql.shapes import not_selected
 from mapper.assembly import walk
@@ -121,7 +121,7 @@ class Selects:
             self.expressions.recognized = True
         scope.marked = frozenset([each.token for each in _nodes(select) if isinstance(each, Present)])
         source = NOTHING if select.source is None else sql(" FROM ", self._source(select.source, scope))
-        joins = sql(*[self._join(each, scope) for each in select.joins])
+        joins = sql(*self._joins(select.joins, scope))
         where = self._clause(" WHERE ", select.where, scope)
         group_by = self._group_by(select, scope)
         self._group(select, scope)
@@ -252,7 +252,13 @@ class Selects:
             )
         return spliced(pieces, [self.expressions.render(each, scope) for each in source.operands])
 
-    def _join(self, join: Join, scope: Scope) -> Sql:
+    def _joins(self, joins: Sequence[Join], scope: Scope) -> Iterator[Sql]:
+        for index, join in enumerate(joins):
+            apart = not self.dialect.constants_in_joins and any(each.kind in _WITH_RIGHT for each in joins[index + 1 :])
+            yield self._join(join, scope, apart=apart and join.kind not in _OPTIONAL)
+
+    def _join(self, join: Join, scope: Scope, *, apart: bool) -> Sql:
+        """With `apart`, what depends on no row is asked for in subqueries."""
         if join.kind in _WITH_RIGHT:
             self.dialect.capabilities.require("right_join", what=f"a {join.kind} join")
         source = self._source(join.source, scope)
@@ -260,8 +266,17 @@ class Selects:
             self._check_full(join.on, scope)
         if join.kind in _OPTIONAL:
             scope.make_optional(last=join.kind in _LAST_OPTIONAL, others=join.kind in _WITH_RIGHT)
-        on = NOTHING if join.on is None else sql(" ON ", self.expressions.conditions((join.on,), scope))
+        on = NOTHING if join.on is None else sql(" ON ", self._condition(join.on, scope, apart=apart))
         return sql(_JOINS[join.kind], source, on)
+
+    def _condition(self, condition: Expr[bool, Any], scope: Scope, *, apart: bool) -> Sql:
+        relations = [None if each.relation is None else each.relation.token for each in scope.sources]
+        constants, rest = split(condition, relations) if apart else ([], [condition])
+        parts = [enclosed(sql("SELECT ", self.expressions.conditions((each,), scope))) for each in constants]
+        if rest:
+            rested = self.expressions.conditions(rest, scope)
+            parts.append(within(rested, Rank.AND) if parts else rested)
+        return joined(parts, " AND ")
 
     def _check_full(self, condition: Expr[Any, Any], scope: Scope) -> None:
         *earlier, last = [None if each.relation is None else each.relation.token for each in scope.sources]

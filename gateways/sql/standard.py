@@ -63,6 +63,10 @@ AGGREGATES: Final[Mapping[OperatorKey, AggregateText]] = {
         "lead",
         "first_value",
         "last_value",
+        "nth_value",
+        "ntile",
+        "percent_rank",
+        "cume_dist",
     )
 }
 """Aggregates and window functions by name."""

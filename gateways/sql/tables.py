@@ -94,11 +94,7 @@ class Table:
         ]
         yield " ".join(parts)
         alone = (column.attribute,)
-        uniques = [
-            Index(*alone, name=each.name or self._unique_name(each), unique=True)
-            for each in self.relation.uniques
-            if each.columns == alone
-        ]
+        uniques = [self._as_index(each) for each in self.relation.uniques if each.columns == alone]
         for index in dict.fromkeys([*uniques, *[each for each in self.relation.indexes if each.columns == alone]]):
             yield self._index(index).text
 
@@ -159,7 +155,7 @@ class Table:
 
     def references(self) -> Iterator[tuple[Constraint, RelationInfo]]:
         """Give the references to other relations, each with the relation that it refers to."""
-        for column in self.relation.columns:
+        for column in self._referring():
             target = column.referenced()
             if target is not None:
                 text = f"FOREIGN KEY ({self._columns([column])}) {self._reference(column, target)}"
@@ -170,14 +166,36 @@ class Table:
 
     def indexes(self) -> Iterator[Constraint]:
         """Give the indexes: their names, and the statements that create them."""
-        return map(self._index, dict.fromkeys(self.relation.indexes))
+        return (made for _, made in self.declared_indexes())
+
+    def declared_indexes(self) -> Iterator[tuple[Index, Constraint]]:
+        """Give the indexes as they are declared, each with what `indexes` gives for it."""
+        return ((each, self._index(each)) for each in dict.fromkeys(self.relation.indexes))
+
+    def unique_indexes(self) -> Iterator[tuple[Unique, str]]:
+        """Give the unique constraints as they are declared, each with a statement that adds it to a table that exists."""
+        return ((each, self._index(self._as_index(each)).text) for each in dict.fromkeys(self.relation.uniques))
+
+    def mended_reference(self, column: ColumnInfo, stored: str | None) -> str:
+        """
+        Return how the reference of a column is made what is declared.
+
+        Args:
+            column: A column that refers to another.
+            stored: The name of the reference that it has and that is to go; None where it has none.
+        """
+        if not self._style.alters_constraints:
+            return "make the table anew: the store changes no reference of a table that exists"
+        dropped = "" if stored is None else f"DROP CONSTRAINT {self._dialect.name_of(stored)}, "
+        added = next(each for each, own in zip(self.references(), self._referring(), strict=True) if own is column)[0]
+        return f"run ALTER TABLE {self.name} {dropped}ADD CONSTRAINT {self._dialect.name_of(added.name)} {added.text}"
 
     def view_indexes(self) -> Iterator[Constraint]:
         """Give the indexes of a relation that has the rows of a query: its key and unique constraints are such, too."""
         key = tuple([each.attribute for each in self.relation.primary_key])
         uniques = [*([Unique(*key)] if key else []), *self.relation.uniques]
         for each in dict.fromkeys(uniques):
-            yield self._index(Index(*each.columns, name=each.name or self._unique_name(each), unique=True))
+            yield self._index(self._as_index(each))
         yield from self.indexes()
 
     def comments(self, kind: str = "TABLE") -> Iterator[str]:
@@ -276,6 +294,12 @@ class Table:
         text = f"REFERENCES {self._dialect.name_of(schema, described.name)} ({self._columns([target.column])})"
         actions = [("ON DELETE", column.options.on_delete), ("ON UPDATE", column.options.on_update_key)]
         return text + "".join([f" {event} {_ACTIONS[action]}" for event, action in actions if action in _ACTIONS])
+
+    def _referring(self) -> list[ColumnInfo]:
+        return [each for each in self.relation.columns if each.options.references is not None]
+
+    def _as_index(self, unique: Unique) -> Index:
+        return Index(*unique.columns, name=unique.name or self._unique_name(unique), unique=True)
 
     def _columns(self, columns: Any) -> str:
         return ", ".join([self._dialect.name_of(each.name) for each in columns])

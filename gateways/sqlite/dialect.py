@@ -269,6 +269,8 @@ SQLITE: Final = Dialect(
     overflow=_overflow,
     several_rows="several_rows(count(*))",
     literal=_literal,
+    # Decimals and moments are texts, which SQLite does not subtract.
+    distances={Integer: _literal, Float: _literal},
     nulls="smallest",
     unlimited=" LIMIT -1",
     compounds=COMPOUNDS,
@@ -276,6 +278,8 @@ SQLITE: Final = Dialect(
     lone_having=False,
     # SQLite 3.40 loses the WHERE of the first part of a UNION ALL in a subquery where a later part has a right join.
     right_joins_in_parts=False,
+    # SQLite 3.40 takes a false one for a reason to end, before a right join has given its rows without a match.
+    constants_in_joins=False,
     upsert_any=True,
     schema=SchemaStyle(
         type_text=declared_type,

@@ -24,7 +24,15 @@ from gateways.sqlite.dialect import SQLITE
 from gateways.sqlite.execution import asks_for_settings, begins_write, dismiss, execute_alone, run_program
 from gateways.sqlite.explaining import asking, plan_of
 from gateways.sqlite.inline import InlineReads
-from gateways.sqlite.inspection import columns_of, inspection, keeps
+from gateways.sqlite.inspection import (
+    columns_of,
+    index_query,
+    indexes_of,
+    inspection,
+    keeps,
+    reference_query,
+    references_of,
+)
 from gateways.sqlite.lanes import Lane
 from gateways.sqlite.location import Location
 from gateways.sqlite.pool import Pool
@@ -41,6 +49,7 @@ from mapper.gateway import (
     Batches,
     Connection,
     Decode,
+    Drift,
     Executor,
     Gateway,
     Listener,
@@ -154,6 +163,12 @@ class SQLiteGateway(Gateway):
         """Return the columns of a relation's table, in their order; None where there is no such table."""
         found = await self.execute(inspection(relation))
         return columns_of(found.rows) or None
+
+    async def drift(self, relation: Any) -> Sequence[Drift]:
+        """Return what is over a relation's table otherwise than declared; see `mapper.gateway.Gateway.drift`."""
+        indexes = indexes_of((await self.execute(index_query(relation))).rows)
+        references = references_of((await self.execute(reference_query(relation))).rows)
+        return self._compiler.drift(relation, indexes, references)
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
         """Run a read on any connection and return all of its rows as objects, decoded in the connection's thread."""

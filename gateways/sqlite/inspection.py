@@ -6,15 +6,26 @@ a storage type.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, Final
 
+from gateways.sql.drift import StoredIndex, StoredReference
 from gateways.sqlite.columns import declared_type
 from mapper.gateway import StoredColumn
-from mapper.operations import OutputColumn, QuerySql
+from mapper.operations import OutputColumn, QuerySql, RawSql
 from mapper.relation import info
 from mapper.types import Integer, StorageType, Text
 
-__all__ = ["affinity", "columns_of", "inspection", "keeps"]
+__all__ = [
+    "affinity",
+    "columns_of",
+    "index_query",
+    "indexes_of",
+    "inspection",
+    "keeps",
+    "reference_query",
+    "references_of",
+]
 
 TEXT: Final = Text()
 INTEGER: Final = Integer()
@@ -53,6 +64,46 @@ def columns_of(rows: Sequence[tuple[str, str, int, int, int, int]]) -> list[Stor
         )
         for name, type_, notnull, has_default, key, hidden in rows
     ]
+
+
+_INDEXES: Final = (
+    'SELECT l."name", l."unique", l."partial", i."name" FROM pragma_index_list(?, ?) AS l, '
+    'pragma_index_xinfo(l."name", ?) AS i WHERE i."key" = 1 ORDER BY l."seq", i."seqno"'
+)
+
+_REFERENCES: Final = 'SELECT "id", "table", "from", "to", "on_delete", "on_update" FROM pragma_foreign_key_list(?, ?) ORDER BY "id", "seq"'
+
+
+def index_query(relation: Any) -> RawSql:
+    """Return the operation that reads the indexes of a relation's table, a row for each of their terms."""
+    described = info(relation)
+    schema = described.schema or "main"
+    return RawSql(_INDEXES, (described.name, schema, schema))
+
+
+def indexes_of(rows: Sequence[tuple[str, int, int, str | None]]) -> list[StoredIndex]:
+    """Return the indexes that were read."""
+    return [
+        StoredIndex(name, bool(unique), not partial, tuple([row[3] for row in terms]))
+        for (name, unique, partial), terms in groupby(rows, key=lambda row: row[:3])
+    ]
+
+
+def reference_query(relation: Any) -> RawSql:
+    """Return the operation that reads the references of a relation's table, a row for each of their columns."""
+    described = info(relation)
+    return RawSql(_REFERENCES, (described.name, described.schema or "main"))
+
+
+def references_of(rows: Sequence[tuple[int, str, str, str | None, str, str]]) -> list[StoredReference]:
+    """Return the references that were read; SQLite does not tell their names."""
+    found = []
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        parts = list(group)
+        _, table, _, _, on_delete, on_update = parts[0]
+        columns, targets = tuple([each[2] for each in parts]), tuple([each[3] for each in parts])
+        found.append(StoredReference(None, table, columns, targets, on_delete.lower(), on_update.lower()))
+    return found
 
 
 def affinity(declared: str) -> str:

@@ -10,7 +10,7 @@ from typing_extensions import TypeVar
 
 from mapper.cache.committing import Commits, Invalidating
 from mapper.cache.reading import Reader
-from mapper.cache.requests import RowsRequest
+from mapper.cache.row_requests import RowsRequest
 from mapper.cache.writes import Changes
 from mapper.errors import QueryError
 from mapper.gateway import Batches, Decode
@@ -87,7 +87,7 @@ class TeedBatches(Generic[T]):
                 teed._names = names
                 if len(copied) > most:
                     teed._copied = None
-                    reader.discard(request, "large")
+                    reader.entries.discard(request, "large")
             return decode(rows, names)
 
         teed._batches = await request.gateway.stream(request.operation, copy)
@@ -125,7 +125,7 @@ class TeedBatches(Generic[T]):
     def _leave(self) -> None:
         if self._copied is not None:
             self._copied = None
-            self._reader.discard(self._request, "unfinished")
+            self._reader.entries.discard(self._request, "unfinished")
 
 
 class ChangingBatches(Generic[T]):

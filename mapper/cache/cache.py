@@ -3,9 +3,12 @@
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
+
+import anyio
 
 from mapper.cache.background import Background, Spawn
 from mapper.cache.committing import Commits, Invalidating
@@ -33,6 +36,9 @@ from mapper.relation import info
 __all__ = ["Cache"]
 
 GRACE: Final = 10.0
+"""Seconds after which a note of an outbox counts as left behind."""
+
+RELAY_SECONDS: Final = 5.0
 
 
 class Cache:
@@ -214,6 +220,40 @@ class Cache:
             changes.relation(each)
         return Invalidating(self._commits, changes)
 
+    @asynccontextmanager
+    async def relaying(self, gateway: CachedGateway, *, every: Duration = RELAY_SECONDS) -> AsyncGenerator[None]:
+        """
+        Relay for as long as the block lasts: what commits wrote down whose processes died before they could tell the
+        cache is done, with `invalidation="outbox"`.
+
+        What fails is an event of the kind `error`, and tried again at the next turn.
+
+        Args:
+            gateway: What `wrap` gave.
+            every: How long to wait from one turn to the next.
+
+        Raises:
+            CacheConfigError: The cache has no outbox, or the gateway is not one of this cache.
+        """
+        pause = seconds(every, "every")
+        if pause <= 0:
+            raise CacheConfigError("every is 0, expected the seconds from one turn to the next")
+        outbox = self._commits.outbox
+        if outbox is None:
+            raise CacheConfigError("the cache has no outbox", hint='make it with invalidation="outbox"')
+        if not isinstance(gateway, CachedGateway) or gateway._commits is not self._commits:
+            raise CacheConfigError(f"{gateway!r} is not wrapped by this cache", hint="give what cache.wrap(…) returned")
+        failed: Exception | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(outbox.relay_for_ever, gateway.inner, pause, self._events)
+            try:
+                yield
+            except Exception as error:
+                failed = error
+            group.cancel_scope.cancel()
+        if failed is not None:
+            raise failed
+
     def subscribe(self, listener: CacheListener) -> Callable[[], None]:
         """Have a listener called with each event; call what is returned to end it."""
         return self._events.subscribe(listener)
@@ -223,7 +263,7 @@ class Cache:
         return CacheStatistics(
             dict(self._events.counts),
             dict(self._events.reasons),
-            self._reader.in_flight,
+            len(self._reader.flights),
             len(self._keeper.pending),
             self._background.running,
             self._keeper.breaker.state,

@@ -6,21 +6,20 @@ Programs and single operations go in, and run on the gateway within; nothing els
 the mark on, the rest happens even if whoever asked for it is cancelled.
 """
 
-from collections.abc import Generator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Generic
+from typing import Any, Final
 
 from typing_extensions import TypeVar
 
 from mapper.cache.keeper import Keeper, Marked
-from mapper.cache.operations import bare
 from mapper.cache.outbox import Outbox
+from mapper.cache.stepping import Steps, each_in_a_transaction, watched
 from mapper.cache.tracking import Tracker
 from mapper.cache.writes import Changes
 from mapper.errors import CacheInvalidationError, CommitUnknown, MapperError
 from mapper.gateway import Connection, Gateway, Program
-from mapper.operations import Operation, Result, Transaction
+from mapper.operations import Transaction
 from mapper.shielding import finish
 
 __all__ = ["Commits", "Invalidating"]
@@ -57,7 +56,7 @@ class Commits:
                 return await self.drive(gateway, connection, program, Tracker())
         shown = Changes()
         try:
-            value = await gateway.run(_watched(program, Tracker(), shown))
+            value = await gateway.run(watched(program, Tracker(), shown))
         except BaseException as error:
             if shown:
                 await finish(self._ended(Marked(self.tags_of(shown)), error))
@@ -85,8 +84,14 @@ class Commits:
                 self.keeper.end_again(marked)
 
     async def drive(self, gateway: Gateway, connection: Connection, program: Program[T], tracker: Tracker) -> T:
-        """Run a program on a connection, pausing before whatever makes changes visible."""
-        steps = _Steps(program, tracker)
+        """
+        Run a program on a connection, pausing before whatever makes changes visible.
+
+        With an outbox, what would become visible by itself gets a transaction of its own, in which the note is written.
+        """
+        if self.outbox is not None:
+            program = each_in_a_transaction(program, tracker)
+        steps = Steps(program, tracker)
         within = tracker.within
         try:
             while not await connection.run(steps.to_the_next()):
@@ -103,7 +108,7 @@ class Commits:
             if tracker.within and not within:
                 await finish(_undone(connection, tracker))
 
-    async def _shown(self, gateway: Gateway, connection: Connection, steps: "_Steps[Any]", changes: Changes) -> None:
+    async def _shown(self, gateway: Gateway, connection: Connection, steps: Steps[Any], changes: Changes) -> None:
         """Mark, make visible, change. What marking or making visible raises, the program is told of."""
         tags = self.tags_of(changes)
         note = None
@@ -155,72 +160,6 @@ class Invalidating:
         self._commits.keeper.end_again(self._marked)
 
 
-class _Steps(Generic[T]):
-    """
-    A program in pieces: as far as what begins a transaction, or makes changes visible, then that alone, and so on.
-
-    A connection rolls back what a piece leaves open of its own, and so a transaction is begun and ended by itself.
-
-    Attributes:
-        changes: What the operation that is due makes visible; None where it begins a transaction.
-        value: What the program returned, once it has.
-        is_commit: Whether what is due is the end of a transaction.
-    """
-
-    __slots__ = ("_due", "_error", "_program", "_result", "_tracker", "changes", "is_commit", "value")
-
-    def __init__(self, program: Program[T], tracker: Tracker) -> None:
-        self._program = program
-        self._tracker = tracker
-        self._due: Operation | None = None
-        self._result: Result | None = None
-        self._error: BaseException | None = None
-        self.changes: Changes | None = None
-        self.is_commit = False
-        self.value: Any = None
-
-    def to_the_next(self) -> Generator[Operation, Result, bool]:
-        """Run as far as what is to be run alone, and return whether that was the end."""
-        while True:
-            error, result, self._error, self._result = self._error, self._result, None, None
-            try:
-                operation = self._program.throw(error) if error is not None else self._program.send(result)  # type: ignore[arg-type]  # the first send is None
-            except StopIteration as stop:
-                self.value = stop.value
-                return True
-            kind = operation.kind if isinstance(operation, Transaction) else ""
-            self.changes = self._tracker.visible(operation)
-            if self.changes is not None or kind in {"start", "commit", "rollback"}:
-                self._due, self.is_commit = operation, kind == "commit"
-                return False
-            self._tracker.note(operation)
-            try:
-                self._result = yield bare(operation)
-            except Exception as error:
-                self._error = error
-
-    async def run_alone(self, connection: Connection) -> None:
-        """Run what is due."""
-        operation, self._due = self._due, None
-        assert operation is not None, "nothing is due"
-        try:
-            self._result = await connection.execute(bare(operation))
-        except Exception as error:
-            self._error = error
-            self._tracker.failed(operation)
-        else:
-            self._tracker.note(operation)
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the operation that ran alone raised, before the program is told of it."""
-        return self._error
-
-    def refuse(self, error: BaseException) -> None:
-        """Have the program told that what it asked for was not done."""
-        self._due, self._error = None, error
-
-
 def _is_unknown(error: BaseException) -> bool:
     """Whether a write that ended so may take effect only later: its connection was lost, or its task cancelled."""
     return isinstance(error, CommitUnknown) or not isinstance(error, Exception)
@@ -231,27 +170,3 @@ async def _undone(connection: Connection, tracker: Tracker) -> None:
     tracker.note(Transaction("rollback"))
     with suppress(MapperError):
         await connection.execute(Transaction("rollback"))
-
-
-def _watched(program: Program[T], tracker: Tracker, shown: Changes) -> Generator[Operation, Result, T]:
-    """Return a program that does the same, and collects what has become visible."""
-    result: Result | None = None
-    error: BaseException | None = None
-    try:
-        while True:
-            try:
-                operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
-            result, error = None, None
-            changes = tracker.visible(operation)
-            if changes is not None:
-                shown.merge(changes)
-            tracker.note(operation)
-            try:
-                result = yield bare(operation)
-            except Exception as caught:
-                error = caught
-    finally:
-        program.close()

@@ -3,7 +3,7 @@ A held connection of a gateway with a cache in front: reads see the store itself
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -12,10 +12,12 @@ from typing_extensions import TypeVar
 from mapper.cache.batches import ChangingBatches
 from mapper.cache.committing import Commits, Invalidating
 from mapper.cache.operations import CachedRead, bare
-from mapper.cache.tracking import Tracker
+from mapper.cache.stepping import alone
+from mapper.cache.tracking import Tracker, changes_of
 from mapper.cache.writes import Changes
+from mapper.errors import MapperError
 from mapper.gateway import Batches, Connection, Decode, Gateway, Program
-from mapper.operations import Operation, Result
+from mapper.operations import Operation, Result, Transaction
 from mapper.shielding import finish
 
 __all__ = ["CachedConnection", "CachedHold"]
@@ -73,14 +75,28 @@ class CachedConnection(Connection):
         if changes is None:
             self._tracker.note(operation)
             return await self._inner.execute(bare(operation))
-        return await self._commits.drive(self._gateway, self._inner, _alone(operation), self._tracker)
+        return await self._commits.drive(self._gateway, self._inner, alone(operation), self._tracker)
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        if self._commits.outbox is not None and not self._tracker.within and changes_of(operation):
+            return await self._fetched_with_a_note(operation, decode)
         changes = self._seen(operation)
         if changes is None:
             return await self._inner.fetch(bare(operation), decode)
         async with Invalidating(self._commits, changes):
             return await self._inner.fetch(bare(operation), decode)
+
+    async def _fetched_with_a_note(self, operation: Operation, decode: Decode[T]) -> list[T]:
+        """Read what writes too, in a transaction of its own, so that the outbox has a note of it."""
+        await self.execute(Transaction("start"))
+        try:
+            rows = await self.fetch(operation, decode)
+        except BaseException:
+            with suppress(MapperError):  # what is raised is why it was rolled back
+                await finish(self.execute(Transaction("rollback")))
+            raise
+        await self.execute(Transaction("commit"))
+        return rows
 
     async def stream(self, operation: Operation, chunk: int = 500) -> AsyncIterator[Sequence[tuple[Any, ...]]]:
         changes = self._seen(operation)
@@ -118,9 +134,3 @@ class CachedConnection(Connection):
             everything.everything = True
             async with Invalidating(self._commits, everything):
                 pass
-
-
-def _alone(operation: Operation) -> Program[Result]:
-    """Return a program of one operation."""
-    result = yield operation
-    return result

@@ -91,8 +91,8 @@ class CacheDriver(Protocol):
         """
         Return what is kept under keys, in their order; a key may come twice. One round trip; none for no keys.
 
-        What it gives was there at one moment: no `set` of another caller is seen for one key and missed for an earlier
-        one.
+        Each value was there at a moment of its own, after the call began: what was set before is seen, for every key. A
+        driver whose keys are on several servers need not read them at one moment, for no stamp that has gone comes back.
         """
         ...
 

@@ -21,16 +21,16 @@ from mapper.cache.operations import CachedRead, Creation, TrackedWrite, Uncached
 from mapper.cache.outbox import CacheNotes
 from mapper.cache.reading import Reader
 from mapper.cache.reads import ReadPlan, Uncached, plan_of
-from mapper.cache.requests import Requests, RowsRequest, captured
-from mapper.cache.shapes import Shape, policy_of, shape_of
+from mapper.cache.row_requests import Requests, RowsRequest, captured
+from mapper.cache.shapes import Shape, asks_to_keep, policy_of, shape_of
+from mapper.cache.stepping import alone
 from mapper.cache.tracking import changes_of
 from mapper.cache.writes import Changes
 from mapper.caching import CacheHints, CachePolicy
-from mapper.commit import within_transaction
 from mapper.delegating import DelegatingGateway
 from mapper.errors import CacheConfigError, CacheReadOnly
 from mapper.explaining import Plan
-from mapper.gateway import Batches, Connection, Decode, Executor, Gateway, Program, TransactionOptions
+from mapper.gateway import Batches, Connection, Decode, Executor, Gateway, Program
 from mapper.operations import Evaluate, GetByKey, Operation, QuerySql, RawSql, Result, Scan
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
@@ -41,6 +41,9 @@ T = TypeVar("T")
 
 READS: Final = (QuerySql, GetByKey, Scan, Evaluate)
 MOST_SHAPES: Final = 2000
+
+NO_POLICY: Final = "policy"
+"""The word for reads of relations that are not to be cached."""
 
 
 class CachedGateway(DelegatingGateway):
@@ -79,16 +82,22 @@ class CachedGateway(DelegatingGateway):
         self._scope = scope
         self._identity = (*scope, *gateway.identity)
         self._shapes: dict[str, Shape | Uncached] = {}
+        # Those of reads that are kept because somebody asks for it, by default they are not.
+        self._opted: dict[str, Shape | Uncached] = {}
         self._wished: dict[tuple[int, CacheHints], tuple[Shape, Shape]] = {}
         self._requests = Requests()
-        self._many = ManyReads(reader, commits.keeper, events)
+        self._many = ManyReads(reader, commits.keeper, events, commits.keeper.background)
 
     # -- compiling -----------------------------------------------------------------------------------------------------
 
     def compile(self, statement: Statement) -> Operation:
         operation = self.inner.compile(statement)
         if isinstance(operation, READS):
-            shape = self._shapes.get(statement.key) or self._shape(statement, operation)  # type: ignore[union-attr]  # reads are compiled from queries
+            shape = self._shapes.get(statement.key)  # type: ignore[union-attr]  # reads are compiled from queries
+            if shape is None:
+                if len(self._shapes) >= MOST_SHAPES:
+                    self._shapes.clear()
+                shape = self._shapes[statement.key] = self._shape(statement, operation, self._policy)  # type: ignore[union-attr]  # as above
             if isinstance(shape, Uncached):
                 return UncachedRead(operation, shape.reason, _names_of(operation))  # type: ignore[return-value]  # it stands for one
             return CachedRead(operation, shape, statement)  # type: ignore[return-value]  # it stands for one
@@ -118,13 +127,31 @@ class CachedGateway(DelegatingGateway):
         """Return what reads through the cache with wishes of its own, and writes nothing."""
         return ReadOnlyView(self, hints)
 
-    def shape_with(self, operation: CachedRead, hints: CacheHints) -> Operation:
+    def compile_with(self, statement: Statement, hints: CacheHints) -> Operation:
+        """Compile with further wishes for reads, which those of a query override."""
+        operation = self.compile(statement)
+        if isinstance(operation, UncachedRead) and operation.reason == NO_POLICY and asks_to_keep(hints):
+            operation = self._opted_in(statement, operation.operation)  # type: ignore[assignment]  # it stands for one
+        return self._shape_with(operation, hints) if isinstance(operation, CachedRead) else operation
+
+    def _opted_in(self, statement: Any, operation: Operation) -> CachedRead | Operation:
+        """Return a read that the cache keeps by default or not, as one that it keeps; unless its owner forbids that."""
+        shape = self._opted.get(statement.key)
+        if shape is None:
+            if len(self._opted) >= MOST_SHAPES:
+                self._opted.clear()
+            shape = self._opted[statement.key] = self._shape(statement, operation, CachePolicy())
+        if isinstance(shape, Uncached):
+            return UncachedRead(operation, shape.reason, _names_of(operation))  # type: ignore[return-value]  # it stands for one
+        return CachedRead(operation, shape, statement)
+
+    def _shape_with(self, operation: CachedRead, hints: CacheHints) -> Operation:
         """Return a read with further wishes, which those of its query override."""
         key = (id(operation.shape), hints)
         known = self._wished.get(key)
         if known is None:
             plan = operation.shape.plan
-            policy = policy_of(plan, self._policy, self._policies)
+            policy = policy_of(plan, self._policy or CachePolicy(), self._policies)
             assert policy is not None, "what is not cached has no shape"
             own = plan.hints or CacheHints()
             if len(self._wished) >= MOST_SHAPES:
@@ -133,23 +160,15 @@ class CachedGateway(DelegatingGateway):
             known = self._wished[key] = (operation.shape, operation.shape.with_hints(own.over(hints), policy))
         return CachedRead(operation.operation, known[1], operation.statement)  # type: ignore[return-value]  # it stands for one
 
-    def _shape(self, statement: Any, operation: Operation) -> Shape | Uncached:
-        """Find out what reads of this shape depend on, once."""
+    def _shape(self, statement: Any, operation: Operation, default: CachePolicy | None) -> Shape | Uncached:
+        """Find out what reads of this shape depend on."""
         plan = plan_of(statement.assemble())
-        found: Shape | Uncached
-        if isinstance(plan, ReadPlan):
-            policy = policy_of(plan, self._policy, self._policies)
-            found = (
-                Uncached("policy", "one of its relations is not to be cached")
-                if policy is None
-                else shape_of(plan, operation, policy, self._names, self._identity, self.codecs)
-            )
-        else:
-            found = plan
-        if len(self._shapes) >= MOST_SHAPES:
-            self._shapes.clear()
-        self._shapes[statement.key] = found
-        return found
+        if not isinstance(plan, ReadPlan):
+            return plan
+        policy = policy_of(plan, default, self._policies)
+        if policy is None:
+            return Uncached(NO_POLICY, "one of its relations is not to be cached")
+        return shape_of(plan, operation, policy, self._names, self._identity, self.codecs)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -168,6 +187,9 @@ class CachedGateway(DelegatingGateway):
         changes = self._changes(operation)
         if not changes:
             return await self.inner.fetch(bare(operation), decode)
+        if self._commits.outbox is not None:
+            async with self.connection() as connection:
+                return await connection.fetch(operation, decode)
         async with Invalidating(self._commits, changes):
             return await self.inner.fetch(bare(operation), decode)
 
@@ -207,7 +229,7 @@ class CachedGateway(DelegatingGateway):
         if not changes:
             return await self.inner.execute(bare(operation))
         if self._commits.outbox is not None:
-            return await self.run(within_transaction(_alone(operation), TransactionOptions()))
+            return await self.run(alone(operation))
         async with Invalidating(self._commits, changes):
             return await self.inner.execute(bare(operation))
 
@@ -246,8 +268,7 @@ class ReadOnlyView(DelegatingGateway):
         self._hints = hints
 
     def compile(self, statement: Statement) -> Operation:
-        operation = self._cached.compile(statement)
-        return self._cached.shape_with(operation, self._hints) if isinstance(operation, CachedRead) else operation
+        return self._cached.compile_with(statement, self._hints)
 
     async def fetch(self, operation: Operation, decode: Decode[T]) -> list[T]:
         _require_read(operation)
@@ -290,9 +311,3 @@ def refused() -> CacheReadOnly:
     return CacheReadOnly(
         "a cached view is read, and nothing is written through it", hint="write through the repository itself"
     )
-
-
-def _alone(operation: Operation) -> Program[Result]:
-    """Return a program of one operation."""
-    result = yield operation
-    return result

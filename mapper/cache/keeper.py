@@ -18,19 +18,18 @@ from typing import Any, Final
 
 import anyio
 from attrs import define, field, frozen
-from typing_extensions import TypeVar
 
 from mapper.cache.background import Background
 from mapper.cache.breaker import Breaker
+from mapper.cache.calls import Calls, as_driver_error
 from mapper.cache.driver import STAMP, CacheDriver, TwoPhaseDriver
 from mapper.cache.events import Events
 from mapper.cache.keys import Names
+from mapper.cache.pending import Pending
 from mapper.caching import FailureMode, InvalidationMode
-from mapper.errors import CacheDriverError, CacheInvalidationError, CacheTimeout, CacheUnavailable
+from mapper.errors import CacheDriverError, CacheInvalidationError, CacheUnavailable
 
 __all__ = ["Found", "Keeper", "Marked"]
-
-T = TypeVar("T")
 
 DAY_MS: Final = 24 * 3600 * 1000
 STAMP_TTL_MS: Final = 30 * DAY_MS
@@ -45,8 +44,6 @@ MARGIN: Final = 10.0
 LOOKS: Final = 3
 """How often a look-up is made where connections are opened meanwhile, before the read goes past the cache."""
 
-MOST_PENDING: Final = 10_000
-MOST_LEFT: Final = 1_000
 RETRIES: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Seconds between attempts to do what is pending; the last one again and again."""
 
@@ -117,9 +114,7 @@ class Keeper:
         self.events = events
         self.background = background
         self.breaker = Breaker(clock)
-        self.pending: dict[str, int] = {}
-        # Marks that may have been left behind, by their tokens. Those that are forgotten run out by themselves.
-        self._left: dict[bytes, Sequence[str]] = {}
+        self.pending = Pending(names.epoch)
         self._marks_tags = invalidation == "two_phase"
         self._on_failure = on_failure
         self._store_timeout = store_timeout
@@ -127,9 +122,9 @@ class Keeper:
         self._margin = margin
         self._clock = clock
         self._local = driver.info.scope == "process"
+        self._calls = Calls(events, self.breaker, at_once=self._local)
         self._identity: bytes | None = None
         self._connections = -1
-        self._sequence = 0
         self._retrying = False
         limit = driver.info.max_ttl_ms
         self._stamp_ttl = STAMP_TTL_MS if limit is None else min(STAMP_TTL_MS, limit)
@@ -154,23 +149,23 @@ class Keeper:
             return None
         if self._local:
             return await self._look_up_here(keys, tags, timeout)
-        return await self._asked(self._look_up(keys, tags), timeout)
+        return await self._calls.asked(self._look_up(keys, tags), timeout)
 
     async def _look_up_here(self, keys: Sequence[str], tags: Sequence[str], timeout: float) -> Found | None:
         """Look up in a driver of this process, which opens no connections and keeps nobody waiting."""
         identity = self._identity
         if identity is None:
-            return await self._asked(self._look_up(keys, tags), timeout)
+            return await self._calls.asked(self._look_up(keys, tags), timeout)
         try:
             values = await self.driver.get_many([*keys, *tags])
         except Exception as error:
-            self._failed(_as_driver_error(error, timeout))
+            self._calls.failed(as_driver_error(error, timeout))
             return None
-        self._succeeded()
+        self._calls.succeeded()
         count = len(keys)
         stamps = tuple(values[count:])
         if None in stamps:
-            return await self._asked(self._look_up(keys, tags), timeout)
+            return await self._calls.asked(self._look_up(keys, tags), timeout)
         for each in stamps:
             if each[0] != 115:  # type: ignore[index]  # none is None; it is the letter of STAMP
                 return Found((), None, "flux")
@@ -244,12 +239,16 @@ class Keeper:
 
     # -- keeping -------------------------------------------------------------------------------------------------------
 
-    async def keep(self, items: Sequence[tuple[str, bytes, int]]) -> int:
-        """Keep values, each with its time to live in milliseconds. What fails is an event, and no error."""
+    async def keep(self, items: Sequence[tuple[str, bytes, int]]) -> int | None:
+        """
+        Keep values, each with its time to live in milliseconds. What fails is an event, and no error.
+
+        Returns:
+            How many the driver kept; None where it could not be asked.
+        """
         if not self.breaker.allows():
-            return 0
-        kept = await self._asked(self._keep(items), self._store_timeout)
-        return 0 if kept is None else kept
+            return None
+        return await self._calls.asked(self._keep(items), self._store_timeout)
 
     async def _keep(self, items: Sequence[tuple[str, bytes, int]]) -> int:
         if len(items) == 1:
@@ -260,14 +259,14 @@ class Keeper:
     async def forget(self, key: str) -> None:
         """Remove an entry that nobody can read. What fails is an event, and no error."""
         if self.breaker.allows():
-            await self._asked(self.driver.delete(key), self._store_timeout)
+            await self._calls.asked(self.driver.delete(key), self._store_timeout)
 
     async def lease(self, key: str, seconds: float) -> bool:
         """Return whether this process is the one to read a missing entry; also where nobody can tell."""
         if not self.breaker.allows():
             return True
         adding = self.driver.add(key, b"l", ttl_ms=max(1, int(seconds * 1000)))
-        return await self._asked(adding, self._store_timeout) is None
+        return await self._calls.asked(adding, self._store_timeout) is None
 
     # -- changing ------------------------------------------------------------------------------------------------------
 
@@ -318,11 +317,11 @@ class Keeper:
         if not marked.tags or not (happened or marked.at is not None):
             return
         # What another commit leaves behind meanwhile is not done by this: the driver may have been told before.
-        waiting = {each: self.pending[each] for each in marked.tags if each in self.pending} if self.pending else {}
+        waiting = self.pending.among(marked.tags)
         error = await self._changed(self._bump(marked.tags, marked.token))
         if error is None:
-            self._done(waiting)
-            self._left.pop(marked.token, None)
+            self.pending.done(waiting)
+            self.pending.taken(marked.token)
             self.events.tell("invalidate", tags=len(marked.tags))
             return
         self._leave(marked)
@@ -354,43 +353,22 @@ class Keeper:
         if not self.breaker.allows():
             return CacheUnavailable("the cache is left alone, since it failed several times")
         driver: Any = self.driver
-        try:
-            if self._local:
-                await work(driver)
-            else:
-                with anyio.fail_after(self._store_timeout):
-                    await work(driver)
-        except Exception as caught:
-            error = _as_driver_error(caught, self._store_timeout)
-        except BaseException:
-            self.breaker.unknown()
-            raise
-        else:
-            self._succeeded()
-            return None
-        self._failed(error)
-        return error
+        return await self._calls.changed(work(driver), self._store_timeout)
 
     # -- what waits for the driver -------------------------------------------------------------------------------------
 
     def _waits(self, tags: Sequence[str]) -> bool:
-        pending = self.pending
-        return self.names.epoch in pending or any([each in pending for each in tags])
+        return self.pending.covers(tags)
 
     def _leave(self, marked: Marked) -> None:
         """Have marks taken away later that may be there still: until then nobody is served what depends on them."""
         if self._marks_tags:
-            if len(self._left) >= MOST_LEFT:
-                self._left.pop(next(iter(self._left)))
-            self._left[marked.token] = marked.tags
+            self.pending.leave(marked.token, marked.tags)
             self._retry_later()
 
     def _remember(self, tags: Sequence[str]) -> None:
         """Have tags changed later; until then this process neither serves nor keeps what depends on them."""
-        self._sequence += 1
-        self.pending.update(dict.fromkeys(tags, self._sequence))
-        if len(self.pending) > MOST_PENDING:
-            self.pending = {self.names.epoch: self._sequence}
+        if not self.pending.add(tags):
             self.events.tell("lost")
         self.events.tell("pending", tags=len(tags))
         self._retry_later()
@@ -403,7 +381,7 @@ class Keeper:
     async def _retry(self) -> None:
         try:
             attempt = 0
-            while self.pending or self._left:
+            while not self.pending.is_idle:
                 pause = RETRIES[min(attempt, len(RETRIES) - 1)]
                 await anyio.sleep(max(pause, self.breaker.wait()))
                 attempt += 1
@@ -416,70 +394,23 @@ class Keeper:
 
     async def flush(self) -> bool:
         """Try to do what is pending, and return whether nothing is any more."""
-        for token, tags in list(self._left.items()):
+        for token, tags in list(self.pending.marks.items()):
             if await self._changed(self._bump(tags, token)) is not None:
                 return False
-            self._left.pop(token, None)
-        waiting = dict(self.pending)
+            self.pending.taken(token)
+        waiting = self.pending.tags
         if waiting:
             error = await self._changed(self._bump(list(waiting), os.urandom(16)))
             if error is None:
-                self._done(waiting)
+                self.pending.done(waiting)
                 self.events.tell("invalidate", "pending", tags=len(waiting))
         return not self.pending
-
-    def _done(self, waiting: dict[str, int]) -> None:
-        """Take away what was done, unless it was asked for again meanwhile."""
-        for tag, sequence in waiting.items():
-            if self.pending.get(tag) == sequence:
-                del self.pending[tag]
-
-    # -- the driver ----------------------------------------------------------------------------------------------------
-
-    async def _asked(self, work: Coroutine[Any, Any, T], timeout: float, default: T | None = None) -> T | None:
-        """Ask the driver for something, and return it; the default where it fails, or takes too long."""
-        try:
-            if self._local:
-                value = await work
-            else:
-                with anyio.fail_after(timeout):
-                    value = await work
-        except Exception as error:
-            self._failed(_as_driver_error(error, timeout))
-            return default
-        except BaseException:
-            self.breaker.unknown()
-            raise
-        self._succeeded()
-        return value
-
-    def _succeeded(self) -> None:
-        if self.breaker.succeeded():
-            self.events.tell("breaker", "closed")
-
-    def _failed(self, error: CacheDriverError) -> None:
-        # What other errors say may have a key or a value in it.
-        told = error if isinstance(error, CacheUnavailable | CacheTimeout) else None
-        self.events.tell("error", type(error).__name__, error=told)
-        if self.breaker.failed():
-            self.events.tell("breaker", "open")
 
 
 async def _all_set(driver: CacheDriver, items: Sequence[tuple[str, bytes, int]]) -> None:
     kept = await driver.set_many(items)
     if kept != len(items):
         raise CacheUnavailable(f"the cache kept {kept} of {len(items)} stamps")
-
-
-def _as_driver_error(error: Exception, timeout: float) -> CacheDriverError:
-    """Return an error as one of drivers, whatever a driver of the user's own raises."""
-    if isinstance(error, CacheDriverError):
-        return error
-    if isinstance(error, TimeoutError):
-        return CacheTimeout(f"the cache did not answer within {timeout:g} s")
-    wrapped = CacheUnavailable(f"the driver raised {type(error).__qualname__}")
-    wrapped.__cause__ = error
-    return wrapped
 
 
 def _fresh() -> bytes:

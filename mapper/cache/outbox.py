@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import anyio
 import msgspec
 from attrs import frozen
 
 from mapper.assembly import Clause
 from mapper.cache.background import Background
+from mapper.cache.events import Events
 from mapper.cache.keeper import Keeper, Marked
 from mapper.columns import Column, column
 from mapper.errors import MapperError, StatementError
@@ -29,6 +31,7 @@ from mapper.walking import Walk
 __all__ = ["CacheNotes", "Outbox"]
 
 BATCH: Final = 500
+MOST_DONE: Final = 10_000
 
 
 @frozen
@@ -61,6 +64,8 @@ class Outbox:
         self._keeper = keeper
         self._background = background
         self._grace = timedelta(seconds=grace)
+        # Notes that are done, by their gateway, while somebody takes them away.
+        self._done: dict[Gateway, list[str]] = {}
 
     async def write(self, gateway: Gateway, connection: Connection, tags: Sequence[str]) -> str:
         """Write tags down in the transaction of a connection, and return the note's id."""
@@ -75,14 +80,40 @@ class Outbox:
         return note
 
     def forget(self, gateway: Gateway, note: str) -> None:
-        """Take a note away that is done, behind the commit."""
-        self._background.start(self._forget(gateway, [note]))
+        """Take a note away that is done, behind the commit: with those of other commits, where there are some."""
+        waiting = self._done.get(gateway)
+        if waiting is not None:
+            if len(waiting) < MOST_DONE:  # any other is done again by whoever relays, which does no harm
+                waiting.append(note)
+            return
+        self._done[gateway] = [note]
 
-    async def _forget(self, gateway: Gateway, notes: Sequence[str]) -> None:
+        def dropped() -> None:
+            self._done.pop(gateway, None)
+
+        if not self._background.start(self._forget(gateway), dropped=dropped):
+            dropped()
+
+    async def _forget(self, gateway: Gateway) -> None:
         try:
-            await gateway.execute(gateway.compile(DeleteRows(CacheNotes, [(each,) for each in notes])))
+            while notes := self._done[gateway][:BATCH]:
+                await gateway.execute(gateway.compile(DeleteRows(CacheNotes, [(each,) for each in notes])))
+                del self._done[gateway][: len(notes)]
         except MapperError:
             return  # it is done again by whoever relays next, which does no harm
+        finally:
+            del self._done[gateway]
+
+    async def relay_for_ever(self, gateway: Gateway, pause: float, events: Events) -> None:
+        """Relay again and again, with so many seconds from one turn to the next."""
+        while True:
+            try:
+                while await self.relay(gateway) == BATCH:
+                    pass
+            except MapperError as error:
+                # What errors of stores say may have a value in it.
+                events.tell("error", type(error).__name__)
+            await anyio.sleep(pause)
 
     async def relay(self, gateway: Gateway) -> int:
         """

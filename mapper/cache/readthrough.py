@@ -14,10 +14,13 @@ from typing_extensions import TypeVar
 
 from mapper.cache.cache import Cache
 from mapper.cache.committing import Invalidating
+from mapper.cache.entries import SERVED
 from mapper.cache.envelope import Envelope
 from mapper.cache.keeper import Found, Marked
 from mapper.cache.keys import Names
-from mapper.cache.reading import OUTAGES, Request, Times, missed
+from mapper.cache.reading import Missing
+from mapper.cache.requests import OUTAGES, Request, Times, missed
+from mapper.cache.row_requests import UNCHANGEABLE
 from mapper.cache.values import ValueCodec, returned_by, value_codec
 from mapper.cache.writes import Changes
 from mapper.caching import CacheMode, CachePolicy, checked_choice
@@ -194,77 +197,36 @@ class ReadThrough(Generic[K, V]):
 
     async def _together(self, requests: "dict[bytes, _ValueRequest[K, V]]", mode: CacheMode) -> dict[bytes, V | None]:
         """Serve what is kept, and read the others at once."""
+        reader = self._cache._reader
         keys = [] if mode == "refresh" else [each.key for each in requests.values()]
         tags = [*self._shared, *[each.tags[-1] for each in requests.values()]]
         looked = await self._cache._keeper.look_up(keys, tags, self._times.lookup)
         stamps = _stamps_of(requests, looked, len(self._shared) + 1)
         found: dict[bytes, V | None] = {}
-        missing: dict[bytes, _ValueRequest[K, V]] = {}
-        stale: dict[bytes, Envelope] = {}
+        missing: dict[bytes, Missing[V | None]] = {}
         for place, (name, request) in enumerate(requests.items()):
+            stale: Envelope | None = None
             reason = "unreachable" if looked is None else looked.reason
             if looked is not None and name in stamps:
-                value = looked.values[place] if keys else None
-                reason = self._serve(name, value, stamps[name], request, found, stale) if keys else "refresh"
-            if name not in found:
-                if mode == "only":
-                    raise missed(request, reason)
-                missing[name] = request
-                self._cache._events.tell("miss", reason, relations=self._relations)
-        if missing:
-            found.update(await self._read_missing(missing, stamps, stale))
-        return found
+                reason = "refresh"
+                if keys:
+                    reason, stale, value = reader.entries.found(request, looked.values[place], stamps[name])
+                    if stale is not None and reason in SERVED:
+                        reader.served(request, stale, stamps[name], soft=reason == "soft")
+                        found[name] = value
+                        continue
+            if mode == "only":
+                raise missed(request, reason)
+            missing[name] = Missing(request, stamps.get(name, ()), stale)
+            self._cache._events.tell("miss", reason, relations=self._relations)
 
-    def _serve(
-        self,
-        name: bytes,
-        data: bytes | None,
-        stamps: tuple[bytes, ...],
-        request: "_ValueRequest[K, V]",
-        found: dict[bytes, V | None],
-        stale: dict[bytes, Envelope],
-    ) -> str:
-        """Put what is kept among what is found, or what may be served in need among what is stale; return why not."""
-        reader = self._cache._reader
-        envelope, reason = reader.judged(request, data, stamps)
-        if envelope is None:
-            return reason
-        if reason not in {"", "soft"}:
-            stale[name] = envelope
-            return reason
-        try:
-            found[name] = request.unpack(envelope)
-        except ValueError:
-            return "corrupt"
-        reader.served(request, envelope, stamps, soft=reason == "soft")
-        return ""
+        async def load(names: Sequence[bytes]) -> Sequence[V | None]:
+            return list((await self._fetched({each: requests[each] for each in names})).values())
 
-    async def _read_missing(
-        self,
-        missing: "dict[bytes, _ValueRequest[K, V]]",
-        stamps: dict[bytes, tuple[bytes, ...]],
-        stale: dict[bytes, Envelope],
-    ) -> dict[bytes, V | None]:
-        """Read values at once, and keep them."""
-        reader = self._cache._reader
-        made, began = reader.now(), reader.clock()
-        try:
-            found = await self._fetched(missing)
-        except self._outages as error:
-            served = {name: reader.instead(each, stale.get(name), error) for name, each in missing.items()}
-            kept = {name: each[0] for name, each in served.items() if each is not None}
-            if len(kept) < len(missing):
-                raise
-            return kept
-        items = []
-        for name, value in found.items():
-            if name in stamps:
-                cost = reader.clock() - began
-                sealed = reader.sealed(missing[name], value, stamps[name], made=made, cost=cost)
-                if sealed is not None:
-                    items.append((missing[name].key, sealed[1], sealed[2]))
-        if items:
-            await reader.keep_items(items, self._times.lookup)
+        if missing and stamps:
+            found.update(await reader.together(missing, load))
+        elif missing:
+            found.update(zip(missing, await load(list(missing)), strict=True))
         return found
 
     async def _fetched(self, requests: "dict[bytes, _ValueRequest[K, V]]") -> dict[bytes, V | None]:
@@ -309,6 +271,9 @@ class _ValueRequest(Request[Any], Generic[K, V]):
 
     def pack(self, value: V | None) -> tuple[bytes, bytes, int]:
         return (NOTHING, b"", 0) if value is None else (self.source._codec.packed(value), b"", 1)
+
+    def copies(self, value: V | None) -> "Callable[[], V | None] | None":
+        return (lambda: value) if type(value) in UNCHANGEABLE else None
 
     def unpack(self, envelope: Envelope) -> V | None:
         return self.source._codec.unpacked(envelope.payload) if envelope.rows else None

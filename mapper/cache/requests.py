@@ -1,128 +1,131 @@
 """
-Reads of a gateway as requests to the reader.
+What is asked of a cache: one read, under what key, on what tags, and how it is served and kept.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic
 
-import msgspec
+from attrs import frozen
+from typing_extensions import TypeVar
 
 from mapper.cache.envelope import Envelope
-from mapper.cache.operations import CachedRead
-from mapper.cache.reading import Request
-from mapper.cache.rows import Unkept, packed, unpacked
-from mapper.encoding import Unencodable
-from mapper.gateway import Gateway
-from mapper.operations import Operation, OutputColumn
+from mapper.caching import CacheMode, CachePolicy, seconds
+from mapper.errors import CacheMiss, StoreError
 
-__all__ = ["Raw", "Requests", "RowsRequest", "captured", "request_of"]
+__all__ = ["OUTAGES", "Request", "Times", "missed"]
 
-SIMPLE: Final = frozenset({int, str})
-MOST_KNOWN: Final = 2000
+V = TypeVar("V")
 
-Raw: TypeAlias = tuple[list[tuple[Any, ...]], Sequence[str]]
-"""Raw rows, and the names of their columns where the operation does not declare them."""
+OUTAGES: Final = (StoreError, OSError, TimeoutError)
 
 
-class RowsRequest(Request[Raw]):
-    """The rows of one operation."""
+@frozen
+class Times:
+    """A policy's durations, once they are numbers: seconds, but for what ends with `_ms`."""
 
-    __slots__ = ("gateway", "operation", "outputs")
+    ttl_ms: int
+    negative_ms: int
+    swr_ms: int
+    stale_ms: int
+    lookup: float
+    lease: float
+    policy: CachePolicy
 
-    operation: Operation
-    gateway: Gateway
-    outputs: Sequence[OutputColumn]
-
-    async def load(self) -> Raw:
-        return await captured(self.gateway, self.operation)
-
-    def pack(self, value: Raw) -> tuple[bytes, bytes, int]:
-        rows, names = value
-        if len(rows) > self.times.policy.max_rows:
-            raise Unkept("too large")
-        return packed(rows, self.outputs), _names(names), len(rows)
-
-    def unpack(self, envelope: Envelope) -> Raw:
-        names = envelope.names
-        return unpacked(envelope.payload, self.outputs), tuple(_decoded(names)) if names else ()
-
-    def alike(self, kept: Raw, value: Raw) -> bool:
-        """Whether two results have the same rows, in another order maybe: a store gives any where none is asked for."""
-        return sorted(map(repr, kept[0])) == sorted(map(repr, value[0]))
+    @classmethod
+    def of(cls, policy: CachePolicy) -> "Times":
+        """Return those of a policy."""
+        ttl = math.ceil(seconds(policy.ttl) * 1000)
+        negative = ttl if policy.negative_ttl is None else math.ceil(seconds(policy.negative_ttl) * 1000)
+        return cls(
+            ttl,
+            negative,
+            math.ceil(seconds(policy.swr) * 1000),
+            math.ceil(seconds(policy.stale_if_error) * 1000),
+            seconds(policy.lookup_timeout),
+            seconds(policy.lease),
+            policy,
+        )
 
 
-def request_of(read: CachedRead, gateway: Gateway) -> RowsRequest | None:
+class Request(Generic[V]):
     """
-    Return the request that a read is; None where one of its values cannot be told from others, so that it has no key.
+    One read.
 
-    Args:
-        gateway: Where rows are read that are not kept. It must show every commit that has been told of.
+    Attributes:
+        key, digest: Where its result is kept.
+        tags: What it depends on; the last one matters only where rows are absent, if `absence` is given.
+        absence: None where results depend on every tag; else whether even a result with rows depends on the last one.
+        times, mode: How it is served and kept.
+        relations: Names for events.
     """
-    shape, operation = read.shape, read.operation
-    key = shape.key_of(read.statement)
-    text, values = shape.text_of(operation, read.statement)
-    try:
-        name, digest = shape.prefix("rows" if key is None else "key", text).key(values)
-    except Unencodable:
+
+    __slots__ = ("absence", "digest", "key", "mode", "relations", "tags", "times")
+
+    def __init__(
+        self,
+        key: str,
+        digest: bytes,
+        tags: Sequence[str],
+        times: Times,
+        mode: CacheMode,
+        relations: tuple[str, ...],
+        absence: bool | None = None,
+    ) -> None:
+        self.key = key
+        self.digest = digest
+        self.tags = tags
+        self.times = times
+        self.mode = mode
+        self.relations = relations
+        self.absence = absence
+
+    @property
+    def outages(self) -> tuple[type[Exception], ...]:
+        """Errors of reading that mean that the source is away."""
+        return OUTAGES
+
+    async def load(self) -> V:
+        """Read the value from where it comes from."""
+        raise NotImplementedError
+
+    def pack(self, value: V) -> tuple[bytes, bytes, int]:
+        """
+        Return a value as a payload, names, and a number of rows.
+
+        Raises:
+            Unkept: It cannot be kept exactly, or is too large.
+        """
+        raise NotImplementedError
+
+    def unpack(self, envelope: Envelope) -> V:
+        """
+        Return the value of an envelope.
+
+        Raises:
+            ValueError: The payload is damaged.
+        """
+        raise NotImplementedError
+
+    def copies(self, value: V) -> Callable[[], V] | None:
+        """
+        Return what gives further readers a value that was read and is not kept, each one of its own.
+
+        None where readers would have an object in common that one of them can change.
+        """
+        del value
         return None
-    if key is None:
-        request = RowsRequest(name, digest, shape.whole, shape.times, shape.mode, shape.relations)
-    else:
-        tags = (*shape.shared, shape.row(key), shape.absence)
-        request = RowsRequest(name, digest, tags, shape.times, shape.mode, shape.relations, shape.plan.absence)
-    request.operation, request.gateway, request.outputs = operation, gateway, shape.outputs
-    return request
+
+    def alike(self, kept: V, value: V) -> bool:
+        """Whether two values that are not equal are the same nevertheless."""
+        del kept, value
+        return False
 
 
-class Requests:
-    """
-    The requests that reads are, those of the same read made once.
-
-    Values that are equal without being the same (`1` and `True`) are told apart, which is why only reads whose values
-    are all integers and text are found again.
-    """
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, Any, Any], tuple[CachedRead, RowsRequest]] = {}
-
-    def of(self, read: CachedRead, gateway: Gateway) -> RowsRequest | None:
-        """As `request_of`, from the freshest gateway."""
-        text, values = read.shape.text_of(read.operation, read.statement)
-        if type(values) is not tuple or not SIMPLE.issuperset(map(type, values)):
-            return request_of(read, gateway.freshest)
-        key = (id(read.shape), text, values)
-        known = self._known.get(key)
-        if known is not None:
-            return known[1]
-        request = request_of(read, gateway.freshest)
-        if request is not None:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            # The read keeps its shape alive, and with it the number that stands for it.
-            self._known[key] = (read, request)
-        return request
-
-
-async def captured(gateway: Gateway, operation: Operation) -> Raw:
-    """Read all rows of an operation as they come from the store, and their names where it does not declare them."""
-    found: list[Sequence[str]] = []
-
-    def capture(rows: Sequence[Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
-        found.append(names)
-        return [each if type(each) is tuple else tuple(each) for each in rows]
-
-    rows = await gateway.fetch(operation, capture)
-    return rows, tuple(found[0]) if found else ()
-
-
-def _names(names: Sequence[str]) -> bytes:
-    return msgspec.msgpack.encode(list(names)) if names else b""
-
-
-def _decoded(names: bytes) -> list[str]:
-    try:
-        return msgspec.msgpack.decode(names, type=list[str])
-    except msgspec.MsgspecError as error:
-        raise ValueError("damaged names") from error
+def missed(request: Request[Any], reason: str) -> CacheMiss:
+    """Return the error of a read that is served what is kept alone, where nothing is."""
+    names = ", ".join(request.relations)
+    return CacheMiss(
+        f"nothing is kept of this read of {names} that can be served ({reason})",
+        hint='mode="only" reads nothing: use mode="read" to read what is missing',
+    )

@@ -4,20 +4,22 @@ Shapes of reads: all that is the same for reads of one form, made once.
 A plan, the names of a cache and its policies go in; what makes keys and tags of a read's values comes out.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import define, evolve, field
 
 from mapper.cache.keys import Names, Prefix, canonical_key, fingerprint, table_of
-from mapper.cache.reading import Times
 from mapper.cache.reads import ReadPlan
+from mapper.cache.requests import Times
 from mapper.cache.writes import dependencies_of
-from mapper.caching import CacheHints, CacheMode, CachePolicy, overridden, seconds
+from mapper.caching import WISHES, CacheHints, CacheMode, CachePolicy, overridden, seconds
 from mapper.operations import GetByKey, Operation, OutputColumn
 
 __all__ = ["Shape", "shape_of"]
 
+_WISHES: Final = re.compile(f"{WISHES}[^\0]*{WISHES}")
 MOST_TEXTS: Final = 8
 """Texts that one shape of query is compiled to: NULL or a value, one or several."""
 
@@ -99,7 +101,7 @@ def text_of(operation: Operation, statement: Any) -> tuple[str, Any]:
     sql = getattr(operation, "sql", None)
     if isinstance(sql, str):
         return sql, operation.parameters  # type: ignore[union-attr]  # what has text has parameters
-    return statement.key, statement.parameters
+    return _WISHES.sub("", statement.key), statement.parameters
 
 
 def wishes(hints: CacheHints, base: CachePolicy, names: Names) -> tuple[CacheMode, Times, tuple[str, ...]]:
@@ -111,14 +113,22 @@ def wishes(hints: CacheHints, base: CachePolicy, names: Names) -> tuple[CacheMod
     )
 
 
+def asks_to_keep(hints: CacheHints) -> bool:
+    """Whether hints say how long a result is to be kept, which asks for it to be kept at all."""
+    return any(name == "ttl" for name, _ in hints.settings)
+
+
 def policy_of(
     plan: ReadPlan, default: CachePolicy | None, policies: Mapping[str, CachePolicy | None]
 ) -> CachePolicy | None:
     """
     Return the policy of reads: of several relations, the one that keeps results for the shortest time.
 
-    None where one of them is not to be cached.
+    None where one of them is not to be cached. Where that is so by default alone, a query that says how long its result
+    is to be kept is cached all the same.
     """
+    if default is None and plan.hints is not None and asks_to_keep(plan.hints):
+        default = CachePolicy()
     found = [policies.get(table_of(each), default) for each in plan.relations]
     if any(each is None for each in found):
         return None

@@ -40,10 +40,13 @@ async def verify(gateway: Gateway, relations: Iterable[Any]) -> list[Difference]
     """
     Compare a store with what relations declare. Nothing is changed.
 
-    Columns that no relation declares are a difference only where they keep rows from being inserted.
+    Columns that no relation declares are a difference only where they keep rows from being inserted. Indexes, unique
+    constraints and references are looked for where they are declared, by what they are over and not by name; those that
+    no relation declares are none. Checks are not compared, and the memory gateway is asked for columns alone.
 
     Returns:
-        Differences in the order of the relations and their columns; an empty list where all is as declared.
+        Differences in the order of the relations and their columns, those of what is kept over the columns behind them;
+        an empty list where all is as declared.
     """
     found: list[Difference] = []
     for relation in relations:
@@ -53,6 +56,8 @@ async def verify(gateway: Gateway, relations: Iterable[Any]) -> list[Difference]
             found.append(_missing(gateway, described))
         else:
             found.extend(_differences(gateway, described, {each.name: each for each in columns}))
+            kept = await gateway.drift(relation)
+            found.extend([Difference(described.original, each.problem, each.mend) for each in kept])
     return found
 
 

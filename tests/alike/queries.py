@@ -13,7 +13,7 @@ from hypothesis.strategies import DrawFn
 
 from gateways.sql.fulljoins import is_on_equality
 from gateways.sql.shapes import has_subquery
-from mapper import fn, optional, outer, rows_between, select
+from mapper import fn, groups_between, optional, outer, range_between, rows_between, select
 from mapper.assembly import walk
 from mapper.expressions import Attribute, Order, Parameter
 from mapper.functions import Aggregate, Frame
@@ -347,13 +347,25 @@ class Queries:
         partition = [expressions.any(1) for _ in range(self.draw(st.integers(0, 2)))]
         some = self._directed([expressions.any(1) for _ in range(self.draw(st.integers(0, 2)))])
         total = [*some, *self._directed(identity)]
-        match self.draw(st.sampled_from(["aggregate", "frame", "rank", "number", "neighbour", "end"])):
+        match self.draw(
+            st.sampled_from(["aggregate", "frame", "groups", "range", "rank", "number", "neighbour", "end", "buckets"])
+        ):
             case "aggregate":
                 return self._added(expressions).over(partition_by=partition, order_by=some)
             case "frame":
                 return self._added(expressions).over(partition_by=partition, order_by=total, frame=self._frame())
+            case "groups":
+                frame = self._frame(groups_between)
+                return self._added(expressions).over(partition_by=partition, order_by=some or total, frame=frame)
+            case "range":
+                order = self._directed([expressions.of("int", 1)])
+                frame = self._frame(range_between)
+                return self._added(expressions).over(partition_by=partition, order_by=order, frame=frame)
+            case "buckets":
+                buckets = fn.ntile(self.draw(st.integers(1, 4)))
+                return buckets.over(partition_by=partition, order_by=total)
             case "rank":
-                ranked = self.draw(st.sampled_from([fn.rank, fn.dense_rank]))()
+                ranked = self.draw(st.sampled_from([fn.rank, fn.dense_rank, fn.percent_rank, fn.cume_dist]))()
                 return ranked.over(partition_by=partition, order_by=some or total)
             case "number":
                 return fn.row_number().over(partition_by=partition, order_by=total)
@@ -363,7 +375,9 @@ class Queries:
                     partition_by=partition, order_by=total
                 )
             case _:
-                end = self.draw(st.sampled_from([fn.first_value, fn.last_value]))(expressions.any(1))
+                third = fn.nth_value(expressions.any(1), self.draw(st.integers(1, 3)))
+                item = expressions.any(1)
+                end: Any = self.draw(st.sampled_from([fn.first_value(item), fn.last_value(item), third]))
                 return end.over(partition_by=partition, order_by=total, frame=self._frame() if self._flip() else None)
 
     def _added(self, expressions: Expressions) -> Aggregate[Any, Any]:
@@ -373,12 +387,13 @@ class Queries:
         item = self._summed(expressions) if aggregate in (fn.sum, fn.avg) else expressions.any(1)
         return aggregate(item, filter=condition)
 
-    def _frame(self) -> Frame:
+    def _frame(self, between: Callable[..., Frame] = rows_between) -> Frame:
         bounds = st.none() | st.integers(-2, 2)
         start, end = self.draw(bounds), self.draw(bounds)
         if start is not None and end is not None and start > end:
             start, end = end, start
-        return rows_between(start, end)
+        exclude = self.draw(st.sampled_from(["current row", "group", "ties"])) if self._flip(3) else None
+        return between(start, end, exclude=exclude)
 
 
 NEEDS: Final = {

@@ -6,9 +6,9 @@ from typing import Any, Final, cast
 
 import pytest
 
-from mapper import QueryError, StatementError, Unsupported, fn, literal, scalar, select
+from mapper import QueryError, StatementError, Unsupported, fn, literal, optional, outer, scalar, select
 from mapper.expressions import Parameter
-from mapper.types import Integer, Text, Timestamp
+from mapper.types import Boolean, Integer, Text, Timestamp
 from tests.alike.comparison import canonical
 from tests.alike.data import Authors, Books, Content
 from tests.alike.stores import Stores
@@ -189,6 +189,33 @@ async def test_order_of_text_is_by_code_point(stores: Stores):
         assert await select(fn.max(Authors.name)).one(library) == words[-1], name
         doubled = await select(Authors.name + Authors.name).order_by((Authors.name + Authors.name).desc()).all(library)
         assert doubled == [each * 2 for each in reversed(words)], name
+
+
+@pytest.mark.parametrize("kind", ["right", "full"])
+@pytest.mark.parametrize("condition", [False, True, None])
+async def test_join_on_what_depends_on_no_row_stands_before_a_right_join(
+    stores: Stores, condition: bool | None, kind: str
+):
+    """SQLite ends at a constant that is false, before it has given the rows without a match."""
+    await stores.fill(TWO_ROWS)
+    second, third = Authors.named("second"), Authors.named("third")
+    on: Any = Parameter(condition, Boolean())
+    for both in (on, (Authors.id == second.id) & on):
+        joined = select(optional(second.id), optional(third.id)).from_(Authors).join(second, on=both)
+        query: Any = getattr(joined, f"{kind}_join")(third, on=second.id == third.id)
+        within: Any = select(
+            Authors.id,
+            scalar(
+                select(fn.count())
+                .from_(second)
+                .join(Books, on=outer(Authors.id) == 7)
+                .right_join(third, on=third.id == second.id)
+            ),
+        ).order_by(Authors.id)
+        for name, library in stores.libraries.items():
+            found = set(await query.all(library))
+            assert found == ({(1, 1), (2, 2)} if condition else {(None, 1), (None, 2)}), name
+            assert await within.all(library) == [(1, 2), (2, 2)], name
 
 
 WRONG: Final[list[Any]] = [

@@ -53,7 +53,8 @@ async def run(database: Database, options: argparse.Namespace) -> list[Measured]
     found: list[Measured] = []
     async with opened(database, options.posts) as bench, AsyncExitStack() as stack:
         names = [each for each in PEERS if options.peers and (not options.peer or each in options.peer)]
-        peers = [await opened_peer(each, bench, stack) for each in names]
+        known = [await opened_peer(each, bench, stack) for each in names]
+        peers = [each for each in known if each is not None]
         for workload in [each for each in options.chosen if database in each.databases]:
             say(f"{workload.name} on {database}: {workload.title}")
             found.append(await measured(workload, bench, options.rounds, peers))

@@ -30,7 +30,8 @@ async def opened(database: Database, size: int) -> AsyncGenerator[Bench]:
         if database == "postgres":
             url = Postgres.url_given()
             if url is None:
-                server = Postgres.launch()
+                # Every library keeps its own connections while the others have their turns.
+                server = Postgres.launch(max_connections="200")
                 stack.callback(server.stop)
                 url = server.url
             gateway: Gateway = PostgresGateway(url, max_connections=CONNECTIONS)

@@ -17,8 +17,12 @@ COLOURS: Final = {
     "ours": "#1b7f5f",
     "sqlalchemy_orm": "#b5432e",
     "sqlalchemy_core": "#d9825b",
+    "sqlmodel": "#e0b34f",
     "tortoise": "#8a6fb0",
     "piccolo": "#5b84b1",
+    "django": "#3f4f5f",
+    "peewee": "#9aa83a",
+    "psycopg": "#c07fa6",
 }
 OTHER: Final = "#888888"
 
@@ -54,8 +58,9 @@ def _text(x: float, y: float, text: str, more: str = "") -> str:
 
 def _legend(names: Sequence[str]) -> list[str]:
     parts = [_text(10, 18, "time of what hand-written driver code takes (1 = the same; shorter is faster)")]
+    step = min(130, (WIDTH - 10) // max(len(names), 1))
     for number, name in enumerate(names):
-        x = 10 + number * 130
+        x = 10 + number * step
         parts.append(f'<rect x="{x}" y="26" width="10" height="10" fill="{COLOURS.get(name, OTHER)}"/>')
         parts.append(_text(x + 14, 35, name.replace("_", " ")))
     return parts

@@ -34,7 +34,9 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
 
 
 async def test_every_workload_is_done_in_every_way(bench: Bench):
-    for workload in WORKLOADS:
+    for workload in [each for each in WORKLOADS if bench.database in each.databases]:
+        if workload.name.startswith("W10"):
+            workload.check(bench, await workload.ours(bench))
         if workload.unit == "ratio":
             mapped = [workload.mapped[bench.database]] if bench.database in workload.mapped else []
             for way in (workload.ours, workload.raw[bench.database], *mapped):
@@ -53,16 +55,14 @@ class Wrong:
 
 async def test_a_peer_that_does_not_do_the_work_is_not_measured():
     async with opened("sqlite", SIZE) as bench:
-        one, several = WORKLOADS[0], WORKLOADS[2]
+        one, several = [next(each for each in WORKLOADS if each.name == name) for name in ("W1", "W2")]
         found = [await measured(each, bench, 3, [Peer("wrong", Wrong())]) for each in (one, several)]
     assert [set(each.sides) for each in found] == [{"raw", "ours"}, {"raw", "ours", "mapped"}]
     assert found[1].failed == {"wrong": "OSError: it is out of order"}
     assert found[0].sides["raw"].wall == 1
 
 
-INSTALLED = [
-    each for each in PEERS if find_spec({"tortoise": "tortoise", "piccolo": "piccolo"}.get(each, "sqlalchemy"))
-]
+INSTALLED = [name for name, module in PEERS.items() if find_spec(module)]
 """Peers that are here; the others are for who asks for them: `./run bench --peers`."""
 
 
@@ -72,7 +72,7 @@ async def test_peer_does_its_workloads_where_it_is_installed(name: str, database
     async with opened(database, SIZE) as bench, AsyncExitStack() as stack:
         peer = await opened_peer(name, bench, stack)
         for workload in WORKLOADS:
-            way = peer.way(workload.key)
+            way = None if peer is None else peer.way(workload.key)
             if way is not None:
                 workload.check(bench, await way(bench))
 

@@ -8,10 +8,14 @@ from redis import Redis as Client
 
 from cache_drivers.redis import RedisDriver
 from gateways.memory import MemoryGateway
-from mapper import Cache, Column, Relation, Repository, column, select
+from mapper import Cache, CachePolicy, Column, Relation, Repository, column, select
 from tests.servers import NoServer, RedisCluster
 
 pytestmark = pytest.mark.feature("V3", "V8")
+
+
+PATIENT = CachePolicy(lookup_timeout=5, store_timeout=5)
+"""Opening connections to a cluster takes a while."""
 
 
 @frozen
@@ -47,7 +51,7 @@ async def hits_of(cache: Cache, book: Book) -> int:
 
 async def test_clearing_looks_through_no_keys_and_leaves_siblings(redis_url: str, gateway: MemoryGateway):
     driver = RedisDriver(redis_url)
-    caches = [Cache(driver, namespace=name) for name in ("shop", "shop.2", "shopping")]
+    caches = [Cache(driver, namespace=name, policy=PATIENT) for name in ("shop", "shop.2", "shopping")]
     books = [Book(each.wrap(gateway)) for each in caches]
     await books[0].push_schema()
     with Client.from_url(redis_url) as client:
@@ -73,7 +77,7 @@ async def test_clearing_works_on_a_cluster(gateway: MemoryGateway):
         pytest.skip(str(missing))
     try:
         driver = RedisDriver(servers.url)
-        cache = Cache(driver, namespace="shop")
+        cache = Cache(driver, namespace="shop", policy=PATIENT)
         book = Book(cache.wrap(gateway))
         await book.push_schema()
         assert [await hits_of(cache, book) for _ in range(2)] == [0, 1]

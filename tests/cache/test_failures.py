@@ -9,7 +9,7 @@ import pytest
 from gateways.memory import MemoryGateway
 from mapper import select
 from mapper.cache import Cache, CachePolicy
-from mapper.cache.keeper import MOST_PENDING
+from mapper.cache.pending import MOST_TAGS
 from mapper.errors import (
     CacheConfigError,
     CacheDriverError,
@@ -109,7 +109,7 @@ async def test_too_much_that_is_pending_becomes_a_change_of_everything():
     await faulty.score()
     faulty.driver.cut("tags_end")
     keeper = faulty.cache._keeper
-    keeper._remember([f"test:1:t:r:{each}" for each in range(MOST_PENDING + 1)])
+    keeper._remember([f"test:1:t:r:{each}" for each in range(MOST_TAGS + 1)])
     assert ("lost", "") in faulty.taken()
     assert len(keeper.pending) == 1
     assert (await faulty.kinds(faulty.score()))[0] == "miss"

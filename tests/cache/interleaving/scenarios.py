@@ -238,6 +238,9 @@ SCENARIOS: dict[str, Scenario] = {
         actors={"a/W": update_group(), "b/R": by_keys(1, 5), "c/R": by_keys(1, 2)}, warm=(by_keys(1, 2, 5),)
     ),
     "readers that join": Scenario(actors={"a/W": update(), "b/R": by_key(), "b/S": by_key()}, warm=WARM, emptied=True),
+    "readers of lists that join": Scenario(
+        actors={"a/W": update(), "b/R": by_keys(1, 2), "b/S": by_keys(1)}, warm=(by_keys(1, 2),), emptied=True
+    ),
     "a savepoint that is rolled back": Scenario(
         actors={"a/W": in_blocks(undone=True), "b/R": in_turn(by_key(1), by_key(2))}, warm=(by_key(1), by_key(2))
     ),

@@ -229,9 +229,9 @@ class ShopWorld(World):
         keeper, reader = cache._keeper, cache._reader
         breaker = keeper.breaker
         return (
-            tuple(reader._flights),
-            tuple(sorted(keeper.pending.items())),
-            tuple([(token, tuple(tags)) for token, tags in keeper._left.items()]),
+            tuple(reader.flights._open),
+            tuple(sorted(keeper.pending.tags.items())),
+            tuple([(token, tuple(tags)) for token, tags in keeper.pending.marks.items()]),
             keeper._retrying,
             keeper._identity,
             keeper._connections,

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import pytest
 from redis import Redis as Client
 from redis.exceptions import RedisError
@@ -25,12 +26,12 @@ import gateways
 from tests.cache.stress.counters import NUMBER, Book, Counter, Counters, Floors
 from tests.servers import NoServer, Redis
 
-pytestmark = pytest.mark.feature("N1")
-
 LONG: Final = os.environ.get("MAPPER_TEST_HYPOTHESIS") == "long"
 SECONDS: Final = 60.0 if LONG else 5.0
 PROCESSES: Final = 4
 FLUX: Final = 1.0
+
+pytestmark = [pytest.mark.feature("N1"), pytest.mark.timeout(SECONDS + 90)]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,17 @@ class Workers:
         for process in self._running.values():
             process.wait(timeout=30)
             self.failed += [process.returncode] if process.returncode else []
+        return self.seen()
+
+    def stop(self) -> "Tally[str]":
+        """End all at once, and return what they have seen together."""
+        for process in self._running.values():
+            process.kill()
+            process.wait()
+        return self.seen()
+
+    def seen(self) -> "Tally[str]":
+        """Return what all have seen together so far."""
         seen: Tally[str] = Tally()
         for report in self._directory.glob("report*.json"):
             seen.update(json.loads(report.read_text()))
@@ -131,8 +143,8 @@ def _evict(client: Client) -> None:
             client.delete(key)
 
 
-async def seen_by(directory: Path, store: str, redis: Redis, kind: str) -> "Tally[str]":
-    """Run processes on a store, disturb them, and return what they have seen."""
+async def seen_by(directory: Path, store: str, redis: Redis, kind: str, *, until_stale: bool = False) -> "Tally[str]":
+    """Run processes on a store, disturb them, and return what they have seen; maybe as soon as a read is stale."""
     await prepared(store)
     Floors(directory / "floors").close()
     chance = random.Random(kind + store[:6])
@@ -141,8 +153,10 @@ async def seen_by(directory: Path, store: str, redis: Redis, kind: str) -> "Tall
         workers.begin()
     until = time.time() + SECONDS - 0.5
     while time.time() < until:
-        time.sleep(chance.random() * 0.25)
+        await anyio.sleep(chance.random() * 0.25)
         disturb(chance, workers, redis)
+        if until_stale and workers.seen()["stale"]:
+            return workers.stop()
     seen = workers.finish()
     assert workers.failed == []
     return seen
@@ -167,6 +181,6 @@ async def test_no_read_is_stale_whatever_happens(tmp_path: Path, store: str, own
 
 
 async def test_cache_aside_in_the_same_run_is_stale(tmp_path: Path, postgres_url: str, own_redis: Redis):
-    seen = await seen_by(tmp_path, postgres_url, own_redis, "aside")
+    seen = await seen_by(tmp_path, postgres_url, own_redis, "aside", until_stale=True)
     print(dict(seen))
     assert seen["stale"] > 0

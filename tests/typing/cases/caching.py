@@ -68,7 +68,8 @@ async def caches(blog: Blog) -> None:
     Cache(MemoryDriver(), namespace="shop", invalidation="sometimes")  # error
     Cache(MemoryDriver(), namespace="shop", on_invalidation_failure="ignore")  # error
     Cache(MemoryDriver(), namespace="shop", policy=60)  # error
-    CachePolicy(60)  # error
+    CachePolicy(60)
+    CachePolicy(60, 5)  # error
     reveal_type(cache.stats().hit_ratio)  # revealed: float
 
 

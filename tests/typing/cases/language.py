@@ -162,6 +162,15 @@ async def functions() -> None:
     )  # revealed[mypy]: Window[int, Any]  # revealed[pyright]: Window[int, Users | Posts]
     reveal_type(fn.rank().over(partition_by=[Users.id], order_by=[Posts.id]))  # revealed: Window[int, Users | Posts]
     reveal_type(fn.sum(Users.id).over(fn.window(order_by=[Users.id])))  # revealed: Window[int | None, Users]
+    reveal_type(fn.ntile(4).over(order_by=[Users.id]))  # revealed: Window[int, Users]
+    reveal_type(fn.percent_rank().over(order_by=[Users.id]))  # revealed: Window[float, Users]
+    reveal_type(fn.cume_dist())  # revealed: Aggregate[float, Never]
+    reveal_type(fn.nth_value(Users.name, 2))  # revealed: Aggregate[str | None, Users]
+    fn.sum(Users.id).over(order_by=[Users.id], frame=fn.range_between(-1.5, None, exclude="ties"))
+    fn.rows_between(0.5, 1)  # error: rows are counted whole
+    fn.groups_between(0, 1, exclude="peers")  # error: nothing that can be left out
+    fn.range_between("1", None)  # error: no distance
+    fn.ntile("2")  # error: no number
     reveal_type(fn.length(Users.tags))  # revealed: Expr[int, Users]
     reveal_type(fn.append(Users.tags, "x"))  # revealed: Expr[list[str], Users]
     reveal_type(fn.overlaps(Users.tags, ["x"]))  # revealed: Expr[bool, Users]

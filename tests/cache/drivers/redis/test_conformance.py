@@ -32,11 +32,8 @@ STOPPING = [
     case for case in cache_driver_suite(made, server=current, offered=["stop"]) if case.name.startswith("faults:")
 ]
 
-LEFT_OUT = SLOW | {"keeping: many keys are read at one moment"}
-"""
-What a cluster does not pass: it answers for each slot at a moment of its own; or need not: what is slow is slow there
-too. See `test_cluster.py` for both.
-"""
+LEFT_OUT = SLOW
+"""What a cluster need not pass: what is slow is slow there too. See `test_cluster.py` for that."""
 
 
 def parameters(cases: list[Case]) -> list[object]:
