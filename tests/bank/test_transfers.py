@@ -76,7 +76,7 @@ async def worked(bank: Bank, do: Do, *, seed: int, cancels: bool = False, second
         batch = 0
         while loop.time() < ends:
             batch += 1
-            for order in orders(4, chance, f"t{number}b{batch}"):
+            for order in orders(4, chance, f"{seed} t{number}b{batch}"):
                 if not cancels or chance.random() < 0.7:
                     await one(order)
                     continue
