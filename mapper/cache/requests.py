@@ -3,6 +3,7 @@ What is asked of a cache: one read, under what key, on what tags, and how it is 
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic
 
@@ -48,7 +49,7 @@ class Times:
         )
 
 
-class Request(Generic[V]):
+class Request(ABC, Generic[V]):
     """
     One read.
 
@@ -85,10 +86,11 @@ class Request(Generic[V]):
         """Errors of reading that mean that the source is away."""
         return OUTAGES
 
+    @abstractmethod
     async def load(self) -> V:
         """Read the value from where it comes from."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pack(self, value: V) -> tuple[bytes, bytes, int]:
         """
         Return a value as a payload, names, and a number of rows.
@@ -96,8 +98,8 @@ class Request(Generic[V]):
         Raises:
             Unkept: It cannot be kept exactly, or is too large.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def unpack(self, envelope: Envelope) -> V:
         """
         Return the value of an envelope.
@@ -105,7 +107,6 @@ class Request(Generic[V]):
         Raises:
             ValueError: The payload is damaged.
         """
-        raise NotImplementedError
 
     def copies(self, value: V) -> Callable[[], V] | None:
         """
