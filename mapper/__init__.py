@@ -25,7 +25,7 @@ from mapper.functions import groups_between, range_between, rows_between, window
 from mapper.nesting import Children
 from mapper.operations import Operation, RawSql, Result
 from mapper.pages import Cursor, Page
-from mapper.prepared import prepared
+from mapper.preparing import prepared
 from mapper.pushed import Pushed
 from mapper.query import One, Query
 from mapper.relating import aggregate, all_, any_, none_
@@ -35,7 +35,7 @@ from mapper.repository import Repository
 from mapper.returned import Returned
 from mapper.row import Row
 from mapper.rows import Rows
-from mapper.select import exists, model_of, optional, raw, scalar, select
+from mapper.selecting import exists, model_of, optional, raw, scalar, select
 from mapper.sources import subquery, values
 from mapper.stores import Stores
 from mapper.terms import excluded, fragment, literal, outer

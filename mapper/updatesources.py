@@ -23,7 +23,7 @@ from mapper.operations import Operation, Result
 from mapper.projection import ExprItem, Projection, decoder
 from mapper.query import Query
 from mapper.relation import RelationInfo, info
-from mapper.select import select
+from mapper.selecting import select
 from mapper.sources import Derived
 from mapper.stages import Resolve, Sending, UpdateStage, UpdatingStage, resolved
 from mapper.statements import Select

@@ -7,7 +7,7 @@ import pytest
 
 from mapper.errors import NotJoined, NotStored, QueryError
 from mapper.functions import now
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import excluded, literal, outer
 from mapper.wrappers import Keyed
 from tests.changesets.blog import (

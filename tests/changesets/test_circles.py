@@ -11,7 +11,7 @@ from gateways.memory import MemoryGateway
 from mapper.changeset import Changeset
 from mapper.deferred import Ref
 from mapper.errors import MissingRow, QueryError, StaleRow
-from mapper.select import select
+from mapper.selecting import select
 from mapper.testing import RecordingGateway
 from mapper.wrappers import Keyed, Versioned
 from tests.changesets.forum import (

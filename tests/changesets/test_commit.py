@@ -21,7 +21,7 @@ from mapper.errors import (
 )
 from mapper.operations import Result
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import InsertRows
 from mapper.types import Misfit
 from mapper.wrappers import Keyed

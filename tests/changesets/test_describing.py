@@ -10,7 +10,7 @@ from mapper.errors import NotStored, QueryError
 from mapper.operations import RawSql
 from mapper.relation import Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.wrappers import Keyed
 from tests.changesets.forum import (
     Forum,

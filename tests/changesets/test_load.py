@@ -9,7 +9,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from mapper.errors import NotStored, QueryError, UniqueViolation, Unsupported, ValueNotStorable
-from mapper.select import select
+from mapper.selecting import select
 from mapper.wrappers import Keyed
 from tests.changesets.blog import (
     Bare,

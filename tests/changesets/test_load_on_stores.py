@@ -22,7 +22,7 @@ from mapper.errors import (
 )
 from mapper.gateway import Gateway
 from mapper.progress import rich_progress
-from mapper.select import select
+from mapper.selecting import select
 from tests.changesets.blog import Blog, Comment, Comments, Post, Posts
 from tests.fake_gateway import FakeGateway
 from tests.scripts.stock import Product, Products, Shelf, Shelves, Stock

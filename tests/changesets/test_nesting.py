@@ -7,7 +7,7 @@ import pytest
 from gateways.memory import MemoryGateway
 from mapper.errors import MissingRow, NotStored, QueryError, StaleRow, UniqueViolation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.testing import RecordingGateway
 from mapper.wrappers import Keyed, Versioned
 from tests.changesets.forum import (

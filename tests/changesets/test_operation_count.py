@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mapper.operations import Insert, Transaction, Upsert
-from mapper.select import select
+from mapper.selecting import select
 from mapper.stages import CHUNK, chunk_size
 from tests.changesets.forum import Forum, Label, Labels, Mark, Marks, Message, Messages, Thread, Threads
 

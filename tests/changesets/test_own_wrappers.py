@@ -13,7 +13,7 @@ from mapper.errors import StaleRow
 from mapper.relation import Relation
 from mapper.relationships import HasMany
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 
 THEN, NOW = datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 

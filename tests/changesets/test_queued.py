@@ -19,7 +19,7 @@ from mapper.expressions import Expr
 from mapper.operations import RawSql
 from mapper.relation import Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import excluded, fragment
 from mapper.types import Numeric
 from mapper.wrappers import Keyed, Versioned

@@ -14,7 +14,7 @@ from mapper.columns import Column
 from mapper.deferred import Ref
 from mapper.gateway import Gateway
 from mapper.relation import CommonTable
-from mapper.select import select
+from mapper.selecting import select
 from mapper.sources import values
 from tests.changesets.forum import Forum, Member, Members, Message, Messages, Thread, Threads
 

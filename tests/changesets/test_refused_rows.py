@@ -10,7 +10,7 @@ from mapper.errors import (
     QueryError,
     UniqueViolation,
 )
-from mapper.select import select
+from mapper.selecting import select
 from mapper.violations import constraint_errors
 from tests.changesets.forum import (
     Forum,

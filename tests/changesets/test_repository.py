@@ -9,7 +9,7 @@ from mapper.columns import Column, column
 from mapper.errors import DeclarationError, NotStored, QueryError, Unsupported
 from mapper.relation import CommonTable, Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.stores import Stores
 from mapper.types import Varchar
 from tests.changesets.blog import Blog, Comments, Post, Posts, Users

@@ -3,7 +3,7 @@
 import pytest
 
 from mapper.errors import MissingRow, QueryError, StaleRow
-from mapper.select import select
+from mapper.selecting import select
 from mapper.wrappers import Keyed, Versioned
 from tests.changesets.forum import Forum, Message, Messages, Thread, ThreadMessages, Threads
 

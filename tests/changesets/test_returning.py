@@ -8,7 +8,7 @@ import pytest
 from mapper.errors import OnceConflict, QueryError, Unsupported
 from mapper.functions import lower
 from mapper.operations import Insert
-from mapper.select import model_of, select
+from mapper.selecting import model_of, select
 from mapper.terms import excluded
 from mapper.wrappers import Keyed, Versioned
 from tests.changesets.forum import (

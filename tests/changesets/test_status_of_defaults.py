@@ -12,7 +12,7 @@ from mapper.columns import Column, column
 from mapper.gateway import Gateway
 from mapper.relation import Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import excluded
 from tests.servers.fixtures import Databases
 

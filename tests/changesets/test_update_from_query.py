@@ -3,7 +3,7 @@
 import pytest
 
 from mapper.functions import coalesce
-from mapper.select import scalar, select
+from mapper.selecting import scalar, select
 from mapper.terms import outer
 from tests.changesets.forum import Forum, Message, Messages, Thread, ThreadMessages, Threads
 

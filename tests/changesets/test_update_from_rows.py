@@ -19,7 +19,7 @@ from mapper.errors import NotJoined, QueryError
 from mapper.operations import UpdateSql
 from mapper.relation import CommonTable, Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.sources import subquery, values
 from mapper.wrappers import Keyed
 from tests.changesets.forum import (

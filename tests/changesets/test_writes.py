@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from mapper.errors import ForeignKeyViolation, MissingRow, StaleRow, UniqueViolation, ValueNotStorable
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import excluded
 from mapper.wrappers import Keyed, Timestamped, Versioned
 from tests.changesets.blog import (

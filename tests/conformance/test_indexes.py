@@ -14,7 +14,7 @@ from mapper.gateway import Gateway
 from mapper.relation import Relation
 from mapper.repository import Repository
 from mapper.schema import verify
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import CreateSchema
 
 GATEWAYS = [pytest.param(MemoryGateway, id="memory"), pytest.param(lambda: SQLiteGateway(":memory:"), id="sqlite")]

@@ -15,7 +15,7 @@ from mapper.gateway import Executor
 from mapper.operations import Operation, Result
 from mapper.query import Query
 from mapper.relation import CommonTable, Relation, info
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import Conflict, CreateSchema, Delete, DeleteRows, InsertRows, Update, UpdateRows
 from mapper.stores import Stores
 from mapper.types import Numeric, Varchar

@@ -18,7 +18,7 @@ from mapper.errors import ConstraintViolation, StoreError
 from mapper.expressions import Expr, Order
 from mapper.frames import Distance, Frame
 from mapper.relation import Relation
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import literal
 from tests.memory.shop import create, delete, insert, rows, run, update
 

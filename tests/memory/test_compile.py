@@ -13,7 +13,7 @@ from mapper.columns import Column, column
 from mapper.errors import NotJoined, QueryError, Unsupported, ValueNotStorable
 from mapper.operations import DeleteByKey, Evaluate, GetByKey, Insert, QuerySql, Scan, UpdateByKey, Upsert
 from mapper.relation import Relation
-from mapper.select import exists, optional, select
+from mapper.selecting import exists, optional, select
 from mapper.terms import literal, outer
 from tests.memory.shop import (
     Comments,

@@ -19,7 +19,7 @@ from mapper.errors import (
 )
 from mapper.operations import Insert
 from mapper.relation import Relation, info
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import AddColumn, CreateSchema, DropSchema
 from tests.memory.shop import (
     Accounts,

@@ -10,7 +10,7 @@ from gateways.memory import MemoryGateway
 from gateways.memory.tables import Table
 from mapper import functions as fn
 from mapper.operations import Transaction
-from mapper.select import exists, select
+from mapper.selecting import exists, select
 from mapper.terms import outer
 from tests.memory.shop import Comments, Memberships, Posts, Users, compiled, delete, insert, rows, run, update
 

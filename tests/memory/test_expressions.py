@@ -11,9 +11,9 @@ from mapper import functions as fn
 from mapper.deferred import Placeholder
 from mapper.errors import QueryError, StatementError, Unsupported
 from mapper.expressions import Call, Expr, RowValue
-from mapper.prepared import prepared
+from mapper.preparing import prepared
 from mapper.query import Query
-from mapper.select import raw, select
+from mapper.selecting import raw, select
 from mapper.terms import fragment, literal
 from tests.memory.shop import Everything, Posts, Users, insert, keys, rows, values
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateways.memory import MemoryGateway
 from mapper.errors import UniqueViolation
 from mapper.operations import Transaction
-from mapper.select import select
+from mapper.selecting import select
 from tests.memory.shop import Users, compiled, create, delete, insertion, update
 
 Model = dict[int, str]

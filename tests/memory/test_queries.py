@@ -14,7 +14,7 @@ from mapper.expressions import INTEGER, Expr, Slot
 from mapper.functions import rows_between
 from mapper.query import Query
 from mapper.relation import info
-from mapper.select import exists, optional, scalar, select
+from mapper.selecting import exists, optional, scalar, select
 from mapper.statements import FromRelation, FromSelect, FromValues, Join, Select
 from mapper.terms import literal, outer
 from tests.memory.shop import Chain, Comments, Memberships, Posts, Users, insert, rows

@@ -20,7 +20,7 @@ from mapper.errors import (
 )
 from mapper.gateway import OperationEvent, PoolStatistics
 from mapper.operations import Operation, Result, Transaction
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import CreateSchema, DropSchema
 from tests.memory.shop import (
     Comments,

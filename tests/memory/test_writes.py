@@ -19,7 +19,7 @@ from mapper.errors import (
 )
 from mapper.operations import Result, UpdateByKey
 from mapper.relation import Relation
-from mapper.select import scalar, select
+from mapper.selecting import scalar, select
 from mapper.terms import excluded, outer
 from tests.memory.shop import (
     Accounts,

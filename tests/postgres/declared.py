@@ -10,7 +10,7 @@ from mapper import functions as fn
 from mapper.columns import Column, Index, column
 from mapper.relation import Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.types import Enumeration, List, Varchar
 
 

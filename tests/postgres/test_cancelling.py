@@ -19,7 +19,7 @@ import pytest
 from gateways.postgres import PostgresGateway
 from mapper.errors import MapperError, PoolTimeout
 from mapper.operations import RawSql, Result, Transaction
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.backends import NAME, backends, busy, settled
 from tests.postgres.relations import Book, Note, Notes, written
 from tests.postgres.torture import SEEDS, WORK, Cut, Strange, Work, is_whole, nested

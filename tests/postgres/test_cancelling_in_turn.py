@@ -13,7 +13,7 @@ import pytest
 
 from gateways.postgres import PostgresGateway
 from mapper.errors import CommitUnknown, TransactionTimeout
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.backends import NAME, settled
 from tests.postgres.relations import Book, Notes, written
 from tests.postgres.torture import Strange, is_whole

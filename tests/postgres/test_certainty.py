@@ -17,7 +17,7 @@ from gateways.postgres import PostgresGateway
 from gateways.postgres.transactions import atomic
 from mapper.errors import CommitUnknown, ConnectionLost, MapperError, RolledBack, StatementTimeout
 from mapper.operations import RawSql, Transaction
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.backends import terminate
 from tests.postgres.behind import gateway, proxy
 from tests.postgres.relations import Book, Note, Notes, written

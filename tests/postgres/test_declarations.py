@@ -39,7 +39,7 @@ from mapper.operations import RawSql
 from mapper.relation import Relation, info
 from mapper.repository import Repository
 from mapper.schema import verify
-from mapper.select import raw, select
+from mapper.selecting import raw, select
 from mapper.statements import AddColumn, CreateSchema, DropSchema
 from mapper.terms import literal
 from mapper.testing import RecordingGateway

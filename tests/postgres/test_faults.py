@@ -18,7 +18,7 @@ import pytest
 
 from gateways.postgres import PostgresGateway
 from mapper.errors import CannotConnect, MapperError
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.backends import NAME, settled
 from tests.postgres.behind import LIMITS, gateway, prepared, proxy
 from tests.postgres.relations import Book, Notes, written

@@ -7,7 +7,7 @@ import pytest
 from gateways.postgres import PostgresGateway
 from mapper.errors import QueryError, TransactionClosed
 from mapper.operations import RawSql, Transaction
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.backends import NAME
 from tests.postgres.relations import Book, Notes, written
 from tests.postgres.torture import SEEDS, is_whole

@@ -17,7 +17,7 @@ from mapper import Attribute, Expr, Query, QueryError, Unsupported, fn, select
 from mapper.assembly import walk
 from mapper.functions import Aggregate
 from mapper.gateway import Gateway
-from mapper.select import optional
+from mapper.selecting import optional
 from mapper.terms import SetReturning
 from tests.postgres.examples import EXAMPLES, Example, compiled
 from tests.postgres.examples.example import GATEWAY

@@ -19,7 +19,7 @@ from mapper.errors import QueryError, Unsupported
 from mapper.operations import RawSql
 from mapper.relation import Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.kinds import ranges
 
 A, B = dt.date(2024, 1, 1), dt.date(2024, 1, 31)

@@ -22,7 +22,7 @@ from mapper.errors import (
 )
 from mapper.gateway import OperationEvent
 from mapper.operations import RawSql, Result, Transaction
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.backends import busy, settled, terminate
 from tests.postgres.relations import Book, Note, Notes, written
 from tests.servers import Postgres

@@ -18,7 +18,7 @@ from mapper.operations import QuerySql
 from mapper.relation import CommonTable, Relation
 from mapper.relationships import HasMany
 from mapper.repository import Repository
-from mapper.select import exists, select
+from mapper.selecting import exists, select
 from mapper.sources import subquery, values
 from mapper.terms import outer
 from mapper.types import Enumeration

@@ -12,7 +12,7 @@ from gateways.postgres import PostgresGateway
 from mapper.errors import PoolTimeout, Unsupported, WrongLoop
 from mapper.gateway import PoolStatistics
 from mapper.operations import RawSql
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.backends import NAME, backends, settled
 from tests.postgres.relations import Book, Note, Notes, written
 from tests.postgres.torture import SEEDS, WORK, is_whole, nested

@@ -16,7 +16,7 @@ from gateways.postgres.columns import parameter_type
 from gateways.postgres.enums import own_types
 from mapper.operations import RawSql
 from mapper.schema import verify
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.kinds import KINDS, Holder, Kind, relation_of, repository_of
 from tests.servers.fixtures import Databases
 

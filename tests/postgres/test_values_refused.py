@@ -27,7 +27,7 @@ from mapper import types
 from mapper.errors import DeclarationError, MapperError, ValueNotReadable, ValueNotStorable
 from mapper.operations import RawSql
 from mapper.relation import info
-from mapper.select import raw, select
+from mapper.selecting import raw, select
 from mapper.statements import InsertRows
 from tests.postgres.kinds import KINDS, Holder, Kind, Mood, relation_of, repository_of
 

@@ -13,7 +13,7 @@ from mapper.gateway import OperationEvent
 from mapper.operations import Insert
 from mapper.relation import Relation
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import excluded
 from mapper.wrappers import Keyed, Versioned
 

@@ -13,7 +13,7 @@ from gateways.postgres import PostgresGateway
 from mapper.errors import PoolTimeout
 from mapper.gateway import PoolStatistics
 from mapper.operations import RawSql, Transaction
-from mapper.select import select
+from mapper.selecting import select
 from tests.postgres.relations import Book, Note, Notes, written
 
 __all__ = ["SEEDS", "WORK", "Cut", "Strange", "Work", "is_whole", "nested"]

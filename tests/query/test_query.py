@@ -14,11 +14,11 @@ from mapper import functions as fn
 from mapper.columns import Column, column
 from mapper.errors import DeclarationError, QueryError
 from mapper.expressions import Call, Expr, Parameter
-from mapper.prepared import prepared
+from mapper.preparing import prepared
 from mapper.query import Query
 from mapper.relation import Relation
 from mapper.repository import Repository
-from mapper.select import exists, optional, raw, scalar, select
+from mapper.selecting import exists, optional, raw, scalar, select
 from mapper.statements import FromRelation
 from mapper.terms import fragment, literal
 

@@ -119,7 +119,7 @@ def columns(relation: Any, *names: str) -> tuple[Any, ...]:
 
 def condition(expression: Expr[bool, Any]) -> tuple[str, tuple[Any, ...]]:
     """The text and the parameters of a condition over posts."""
-    from mapper.select import select
+    from mapper.selecting import select
 
     text, parameters = compiled(select(Posts.id).where(expression))
     start = 'SELECT "posts"."id" FROM "posts" WHERE '

@@ -14,7 +14,7 @@ from gateways.sql import SqlCompiler
 from gateways.sqlite.codecs import SQLITE_CODECS
 from gateways.sqlite.dialect import SQLITE
 from mapper.errors import QueryError
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import literal
 from tests.sql.blog import Posts, Users, combined, compiled, database, filled, run
 

@@ -11,7 +11,7 @@ from mapper import functions as fn
 from mapper.deferred import Placeholder
 from mapper.errors import QueryError, Unsupported, ValueNotStorable
 from mapper.expressions import Call, Expr, ListParameter, RowValue
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import excluded, fragment, literal
 from mapper.types import Boolean, Float, Integer, Text
 from tests.sql.blog import Memberships, Posts, Users, compiled, condition, filled, plan, run

@@ -12,7 +12,7 @@ from gateways.sqlite.codecs import SQLITE_CODECS
 from gateways.sqlite.dialect import SQLITE
 from mapper.columns import Check, Column, column
 from mapper.relation import CommonTable, Relation, info
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import CreateSchema, DeleteRows, InsertRows
 from mapper.terms import literal
 from tests.sql.blog import columns, database, run, with_common

@@ -12,7 +12,7 @@ from gateways.sql.pieces import Bind
 from gateways.sql.plans import GENERATED, Binder, Plans
 from gateways.sqlite.codecs import SQLITE_CODECS
 from mapper.deferred import Placeholder
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import InsertRows
 from mapper.types import Boolean, Float, Integer, StorageType, Text
 from tests.sql.blog import Posts, Users, columns, compiled, compiler

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from mapper import functions as fn
 from mapper.expressions import Expr
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import literal
 from tests.sql.blog import Posts, compiled, database
 

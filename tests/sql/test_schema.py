@@ -20,7 +20,7 @@ from mapper import functions as fn
 from mapper.columns import Check, Column, Index, Unique, column
 from mapper.errors import QueryError, Unsupported
 from mapper.relation import Relation
-from mapper.select import exists, select
+from mapper.selecting import exists, select
 from mapper.statements import AddColumn, CreateSchema, DropSchema
 from mapper.terms import literal
 from mapper.types import Char, Numeric, Timestamp, Varchar

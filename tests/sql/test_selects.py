@@ -17,7 +17,7 @@ from mapper.expressions import BOOLEAN, INTEGER, Call, Parameter, Slot
 from mapper.operations import OutputColumn, QuerySql
 from mapper.query import Query
 from mapper.relation import CommonTable, Relation, info
-from mapper.select import exists, optional, raw, scalar, select
+from mapper.selecting import exists, optional, raw, scalar, select
 from mapper.statements import FromRelation, FromSelect, FromValues, Join, Select
 from mapper.terms import fragment, literal, outer
 from tests.sql.blog import Chain, Memberships, Post, Posts, Users, compiled, filled, run, with_common

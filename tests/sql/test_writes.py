@@ -16,7 +16,7 @@ from mapper.errors import NotJoined, QueryError, Unsupported, ValueNotStorable
 from mapper.expressions import Expr, Parameter
 from mapper.operations import DeleteSql, Insert, UpdateSql, Upsert
 from mapper.relation import Relation, info
-from mapper.select import exists, scalar, select
+from mapper.selecting import exists, scalar, select
 from mapper.statements import Conflict, Delete, DeleteRows, InsertRows, Update, UpdateRows
 from mapper.terms import excluded, outer
 from mapper.types import Integer, Numeric

@@ -8,7 +8,7 @@ import pytest
 
 from mapper.errors import RolledBack, TransactionClosed, UniqueViolation
 from mapper.gateway import Gateway
-from mapper.select import select
+from mapper.selecting import select
 from tests.changesets.blog import Blog, Comment, Comments, Post, Posts, Tag, Tags
 from tests.postgres.torture import Cut
 from tests.transactions.stores import databases, store

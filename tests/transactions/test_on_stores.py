@@ -13,7 +13,7 @@ import pytest
 from gateways.sqlite import SQLiteGateway
 from mapper.errors import ReadOnly, RolledBack, TransactionClosed, UniqueViolation
 from mapper.gateway import Gateway
-from mapper.select import select
+from mapper.selecting import select
 from tests.changesets.blog import Blog, Comment, Comments, Post, Posts, Tag, Tags
 from tests.transactions.support import push
 

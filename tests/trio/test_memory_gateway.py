@@ -11,7 +11,7 @@ from gateways.memory import MemoryGateway
 from mapper.errors import LockTimeout
 from mapper.operations import Transaction
 from mapper.repository import Repository
-from mapper.select import select
+from mapper.selecting import select
 from tests.memory.shop import (
     Everything,
     Post,

@@ -7,7 +7,7 @@ import pytest
 
 from gateways.memory import MemoryGateway
 from mapper.errors import RolledBack, TransactionTimeout
-from mapper.select import select
+from mapper.selecting import select
 from tests.changesets.blog import Blog, Comment, Comments, Post, Posts
 from tests.fake_gateway import FakeGateway, Gate
 from tests.transactions.support import push, read

@@ -17,7 +17,7 @@ from mapper.errors import (
     ValueNotStorable,
 )
 from mapper.gateway import Gateway
-from mapper.select import select
+from mapper.selecting import select
 from mapper.testing.conformance.relations import (
     Account,
     Accounts,

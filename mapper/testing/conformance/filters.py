@@ -8,7 +8,7 @@ from typing import Any
 from mapper.errors import Unsupported
 from mapper.expressions import Expr, RowValue
 from mapper.gateway import Gateway
-from mapper.select import exists, select
+from mapper.selecting import exists, select
 from mapper.testing.conformance.relations import Blog, Post, Posts, Suite, blog, refused, write_posts
 
 SUITE = Suite("filters")

@@ -19,7 +19,7 @@ from mapper.gateway import Gateway
 from mapper.query import Query
 from mapper.relation import CommonTable, Relation
 from mapper.repository import Repository
-from mapper.select import model_of, optional, select
+from mapper.selecting import model_of, optional, select
 from mapper.sources import subquery, values
 from mapper.terms import literal, outer
 from mapper.testing.conformance.relations import (

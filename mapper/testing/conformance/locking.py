@@ -11,7 +11,7 @@ from mapper.changeset import Changeset
 from mapper.errors import LockTimeout, QueryError, ReadOnly, RolledBack, SerializationFailure, Unsupported
 from mapper.gateway import Gateway
 from mapper.isolation import Isolation
-from mapper.select import select
+from mapper.selecting import select
 from mapper.testing.conformance.relations import Blog, Posts, Suite, Tag, Tags, blog, refused, write_posts
 
 SUITE = Suite("locking")

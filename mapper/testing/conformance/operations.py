@@ -12,7 +12,7 @@ from mapper.gateway import Gateway
 from mapper.operations import Operation
 from mapper.query import Query
 from mapper.relation import CommonTable
-from mapper.select import select
+from mapper.selecting import select
 from mapper.statements import Statement
 from mapper.testing.conformance.relations import (
     Blog,

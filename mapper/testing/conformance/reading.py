@@ -9,10 +9,10 @@ from mapper.columns import Column
 from mapper.errors import InvalidCursor, ManyRows, NoRow, NotStored, QueryError, Unsupported
 from mapper.expressions import Order
 from mapper.gateway import Gateway
-from mapper.prepared import prepared
+from mapper.preparing import prepared
 from mapper.query import Query
 from mapper.relation import CommonTable
-from mapper.select import optional, select
+from mapper.selecting import optional, select
 from mapper.terms import literal
 from mapper.testing.conformance.relations import (
     Blog,

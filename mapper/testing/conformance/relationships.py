@@ -12,7 +12,7 @@ from mapper.gateway import Gateway
 from mapper.query import Query
 from mapper.relating import aggregate, all_, any_, none_
 from mapper.relationships import BelongsTo, HasMany, HasOne, ManyToMany, Through
-from mapper.select import optional, select
+from mapper.selecting import optional, select
 from mapper.terms import outer
 from mapper.testing.conformance.relations import (
     Blog,

@@ -6,7 +6,7 @@ from anyio import create_task_group, sleep
 
 from mapper.errors import AfterCommitError, ReadOnly, RolledBack, TransactionClosed, TransactionTimeout, UniqueViolation
 from mapper.gateway import Gateway
-from mapper.select import select
+from mapper.selecting import select
 from mapper.testing.conformance.relations import Blog, Suite, Tag, Tags, blog, refused
 
 SUITE = Suite("transactions")

@@ -12,7 +12,7 @@ from uuid import UUID
 from mapper.errors import ValueNotStorable
 from mapper.expressions import Attribute
 from mapper.gateway import Gateway
-from mapper.select import select
+from mapper.selecting import select
 from mapper.testing.conformance.relations import (
     Everything,
     Kinds,

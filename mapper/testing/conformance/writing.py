@@ -18,7 +18,7 @@ from mapper.errors import (
 )
 from mapper.expressions import Assignment
 from mapper.gateway import Gateway
-from mapper.select import select
+from mapper.selecting import select
 from mapper.terms import excluded
 from mapper.testing.conformance.relations import (
     Account,
