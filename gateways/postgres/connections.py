@@ -37,6 +37,9 @@ HURRIED_SECONDS: Final = 0.5
 LATER_SECONDS: Final = 0.01
 """How long a connection that was given back as it was waits for somebody who needs one, and makes it clean."""
 
+EARLY_SECONDS: Final = 0.001
+"""By how much an event loop's timer may come too early."""
+
 SPREAD: Final = 0.05
 """By which part of its lifetime a connection may be closed sooner, so that those opened together part."""
 
@@ -54,18 +57,23 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 
 
 class _Asking:
-    """Somebody who waits for a connection, as a future."""
+    """Somebody who waits for a connection, as a future; `until` is a moment of the event loop's clock."""
 
-    __slots__ = ("future",)
+    __slots__ = ("future", "until")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
         self.future: asyncio.Future[Session | None] = loop.create_future()
+        self.until = until
 
     def offer(self, connection: Session | None) -> bool:
         if self.future.done():
             return False
         self.future.set_result(connection)
         return True
+
+    def refuse(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class Connections:
@@ -91,6 +99,7 @@ class Connections:
         self._unclean: set[Session] = set()
         self._opened: WeakSet[Session] = WeakSet()
         self._timer: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
 
     # Taking
 
@@ -117,13 +126,13 @@ class Connections:
 
     async def acquire(self) -> Session:
         """
-        Return a connection: an idle one, a new one, or one that somebody gives back.
+        Return a connection where `take` has none: a new one, or one that somebody gives back.
 
         Raises:
             PoolTimeout: None became free in time.
             CannotConnect: None could be opened.
         """
-        session = self.take()
+        session: Session | None = None
         while session is None:
             if self._unclean:
                 session = await self._cleaned(self._unclean.pop())
@@ -206,19 +215,18 @@ class Connections:
 
     async def _wait(self) -> Session | None:
         """Wait for a connection; None where it has been closed meanwhile."""
-        loop = asyncio.get_running_loop()
-        asking = _Asking(loop)
+        loop = self._loop or _running_loop()
+        asking = _Asking(loop, loop.time() + self._timeout)
         if not self._state.wait(asking):
             raise self._refusal("at once", "so many callers wait already")
-        timer = loop.call_later(self._timeout, self._refuse, asking)
+        if self._alarm is None:
+            self._alarm = loop.call_at(asking.until, self._refuse, loop)
         try:
             session = await asking.future
         except asyncio.CancelledError:
             self._state.leave(asking)
             self._hand_on(asking)
             raise
-        finally:
-            timer.cancel()
         if session is None:
             return await self._open()
         if session.is_open():
@@ -237,12 +245,18 @@ class Connections:
         else:
             self.give(session)
 
-    def _refuse(self, asking: _Asking) -> None:
-        if not asking.future.done():
-            self._state.leave(asking)
-            limit = self._state.limits.size
-            error = self._refusal(f"within {self._timeout:g} seconds", f"{limit} of {limit} are in use")
-            asking.future.set_exception(error)
+    def _refuse(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Refuse those who have waited too long.
+
+        One alarm is set for all who wait, as they come to their ends in the order in which they came: a timer for each
+        would cost more than anything else that waiting does. It is set again for who is the next then.
+        """
+        limit = self._state.limits.size
+        for asking in self._state.overdue(loop.time() + EARLY_SECONDS):
+            asking.refuse(self._refusal(f"within {self._timeout:g} seconds", f"{limit} of {limit} are in use"))
+        until = self._state.next_overdue()
+        self._alarm = None if until is None else loop.call_at(until, self._refuse, loop)
 
     def _refusal(self, when: str, why: str) -> PoolTimeout:
         return PoolTimeout(
@@ -413,10 +427,13 @@ class Connections:
         self._errands = Errands()
         self._unclean = set()
         self._opened = WeakSet()
-        self._timer = None
+        self._timer = self._alarm = None
         self._loop, self._thread = loop, get_ident()
 
     def _stop_watching(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._alarm is not None and not self._state.has_waiters():
+            self._alarm.cancel()
+            self._alarm = None

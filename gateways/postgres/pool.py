@@ -43,7 +43,18 @@ C_contra = TypeVar("C_contra", contravariant=True)
 
 
 class Waiter(Protocol[C_contra]):
-    """Somebody who waits for a connection."""
+    """
+    Somebody who waits for a connection.
+
+    Attributes:
+        until: When the waiting is over, in seconds of a clock that is the same for all; who came later waits longer.
+    """
+
+    until: float
+
+    def refuse(self, error: Exception) -> None:
+        """Tell the waiter that there is none; a no-op where nobody waits any more."""
+        ...
 
     def offer(self, connection: C_contra | None) -> bool:
         """
@@ -142,6 +153,17 @@ class PoolState(Generic[C]):
             self.waiters.remove(waiter)
         except ValueError:
             pass
+
+    def overdue(self, now: float) -> list[Waiter[C]]:
+        """Let those wait no more whose waiting is over, and return them in the order of asking."""
+        found: list[Waiter[C]] = []
+        while self.waiters and self.waiters[0].until <= now:
+            found.append(self.waiters.popleft())
+        return found
+
+    def next_overdue(self) -> float | None:
+        """Return when the waiting of the first is over; None where nobody waits."""
+        return self.waiters[0].until if self.waiters else None
 
     def give(self, connection: C, now: float) -> bool:
         """

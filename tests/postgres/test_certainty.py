@@ -163,7 +163,7 @@ async def test_backend_ended_in_an_open_transaction_dooms_it(gateway: PostgresGa
 async def test_error_that_rolls_back_is_what_is_told_though_the_rollback_is_lost(
     gateway: PostgresGateway, proxy: Proxy
 ):
-    session = await gateway._pool.acquire()
+    session = gateway._pool.take() or await gateway._pool.acquire()
     proxy.drop_at(b"ROLLBACK", forwards=False)
     with pytest.raises(ValueError, match="mine"):
         async with atomic(session):
@@ -198,7 +198,7 @@ async def test_write_on_a_connection_that_the_server_said_goodbye_on_is_certain(
     """The goodbye has been read, and the end of the connection is still to come: the driver sends nothing."""
     strange, book = Strange(), Book(gateway)
     asyncio.get_running_loop().set_exception_handler(strange)
-    session = await gateway._pool.acquire()
+    session = gateway._pool.take() or await gateway._pool.acquire()
     session.driver._protocol.data_received(b"E" + (len(GOODBYE) + 4).to_bytes(4) + GOODBYE)
     gateway._pool.give(session)
     del session

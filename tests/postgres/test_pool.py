@@ -27,6 +27,11 @@ class Asking:
 
     given: list[Fake | None] = attrs.field(factory=list)
     gone: bool = False
+    until: float = 0.0
+    refused: list[Exception] = attrs.field(factory=list)
+
+    def refuse(self, error: Exception) -> None:
+        self.refused.append(error)
 
     def offer(self, connection: Fake | None) -> bool:
         if self.gone or self.given:
@@ -113,6 +118,20 @@ def test_leave_takes_a_waiter_out():
     state.leave(asking)
     state.leave(asking)
     assert numbers(state)[3] == 0
+
+
+def test_overdue_takes_out_those_whose_waiting_is_over_in_order():
+    state = pool(1)
+    line = [Asking(until=moment) for moment in (10.0, 10.0, 11.0, 13.0)]
+    for each in line:
+        state.wait(each)
+    assert state.next_overdue() == 10.0
+    assert state.overdue(9.9) == []
+    state.leave(line[0])
+    assert state.overdue(11.0) == line[1:3]
+    assert (state.next_overdue(), numbers(state)[3]) == (13.0, 1)
+    assert state.overdue(20.0) == line[3:]
+    assert (state.next_overdue(), numbers(state)[3]) == (None, 0)
 
 
 @pytest.mark.parametrize("reason", ["closed", "old", "of an earlier generation"])

@@ -10,6 +10,7 @@ from gateways.postgres.pool import Limits, PoolState
 pytestmark = pytest.mark.feature("T27")
 
 LIMITS = Limits(3, lifetime=50.0, idle=20.0, proof=10.0, waiters=4)
+PATIENCE = 15.0
 
 
 @attrs.define(eq=False)
@@ -30,6 +31,11 @@ class Asking:
 
     given: list[Fake | None] = attrs.field(factory=list)
     gone: bool = False
+    until: float = 0.0
+    refused: list[Exception] = attrs.field(factory=list)
+
+    def refuse(self, error: Exception) -> None:
+        self.refused.append(error)
 
     def offer(self, connection: Fake | None) -> bool:
         if self.gone:
@@ -75,7 +81,7 @@ class PoolMachine(RuleBasedStateMachine):
         elif self.state.reserve():
             self.opening.append(self.state.generation)
         else:
-            asking = Asking()
+            asking = Asking(until=self.now + PATIENCE)
             if self.state.wait(asking):
                 self.waiting.append(asking)
             else:
@@ -130,6 +136,13 @@ class PoolMachine(RuleBasedStateMachine):
             self.state.leave(asking)
             self.state.leave(asking)
             self.waiting.remove(asking)
+
+    @rule()
+    def refuse(self) -> None:
+        late = self.state.overdue(self.now)
+        assert late == [each for each in self.waiting if each.until <= self.now]
+        self.waiting = self.waiting[len(late) :]
+        assert self.state.next_overdue() == (self.waiting[0].until if self.waiting else None)
 
     # What the world does
 

@@ -108,6 +108,35 @@ async def test_wait_is_limited_and_who_gave_up_is_forgotten(url: str):
         assert await number(gateway)
 
 
+async def test_each_that_waits_is_refused_at_its_own_time(url: str):
+    async with PostgresGateway(url, max_connections=1, pool_timeout=0.2) as gateway:
+        waited: dict[int, float] = {}
+
+        async def wait(name: int) -> None:
+            began = time.monotonic()
+            with pytest.raises(PoolTimeout):
+                await gateway.execute(NUMBER)
+            waited[name] = time.monotonic() - began
+
+        async with gateway.connection():
+            tasks = []
+            for name in range(4):
+                tasks.append(asyncio.ensure_future(wait(name)))
+                await asyncio.sleep(0.06)
+            tasks[1].cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert [*waited] == [0, 2, 3]
+        assert all(0.19 < each < 0.4 for each in waited.values()), waited
+        assert await number(gateway)
+        # Nobody has waited since: the alarm that is left over from then refuses nobody, and one is set for who comes.
+        async with gateway.connection():
+            await asyncio.sleep(0.25)
+            began = time.monotonic()
+            with pytest.raises(PoolTimeout):
+                await gateway.execute(NUMBER)
+            assert 0.19 < time.monotonic() - began < 0.4
+
+
 async def test_line_has_an_end(url: str, monkeypatch: pytest.MonkeyPatch):
     async with PostgresGateway(url, max_connections=1) as gateway:
         object.__setattr__(gateway._pool._state.limits, "waiters", 3)
