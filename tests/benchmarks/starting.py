@@ -58,6 +58,9 @@ asyncio.run(main())
 STATEMENTS: Final[Mapping[str, str]] = {
     "what it imports": DEPENDENCIES,
     "import mapper": "import mapper",
+    "from mapper import Column, Relation, Repository, column, select": (
+        "from mapper import Column, Relation, Repository, column, select"
+    ),
     "import mapper, gateways.sqlite": "import mapper, gateways.sqlite",
     "import mapper, gateways.postgres": "import mapper, gateways.postgres",
     "a program with one relation": PROGRAM,

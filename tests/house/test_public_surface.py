@@ -3,7 +3,9 @@
 import ast
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
@@ -80,20 +82,37 @@ def test_every_error_can_be_imported_from_mapper():
     ] == []
 
 
-LAZY = {"Cache", "ReadThrough"}
-"""Names that are imported when they are first asked for."""
-
-
 def visible(module: ModuleType) -> set[str]:
     """The public names of a module that are no modules."""
     return {name for name, value in vars(module).items() if not name.startswith("_") and not inspect.ismodule(value)}
 
 
 def test_all_of_mapper_equals_what_is_visible():
-    assert all(getattr(mapper, name) for name in LAZY)
-    assert set(mapper.__all__) - {"__version__"} == visible(mapper) | LAZY | {
-        name for name in mapper.__all__ if inspect.ismodule(getattr(mapper, name))
-    }
+    modules = {name for name in mapper.__all__ if inspect.ismodule(getattr(mapper, name))}
+    assert set(mapper.__all__) - {"__version__"} == visible(mapper) | modules
+    assert modules == {"errors", "fn"}
+    assert dir(mapper) == sorted(mapper.__all__)
+
+
+def test_names_of_mapper_are_the_same_for_checkers_and_at_run_time():
+    tree = ast.parse(Path(mapper.__file__).read_text(encoding="utf-8"))
+    (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
+    imported = [node for node in checked.body if isinstance(node, ast.ImportFrom)]
+    places = {each.module: " ".join([name.name for name in each.names]) for each in imported if each.module != "mapper"}
+    assert places == mapper._PLACES
+    assert set(mapper._PLACE_OF) | {"fn", "errors", "__version__", *mapper.errors.__all__} == set(mapper.__all__)
+
+
+def test_no_name_of_mapper_is_hidden_by_a_module_of_that_name():
+    beside = {each.name for each in pkgutil.iter_modules(mapper.__path__)}
+    assert set(mapper.__all__) & beside == {"errors"}
+
+
+def test_name_that_mapper_has_not_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'mapper' has no attribute 'Modle'"):
+        _ = mapper.Modle
+    with pytest.raises(ImportError, match="cannot import name 'Modle' from 'mapper'"):
+        exec("from mapper import Modle")
 
 
 def test_all_of_mapper_has_no_duplicates():
