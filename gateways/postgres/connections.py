@@ -124,7 +124,7 @@ class Connections:
             self.lose(session)
         return None
 
-    async def acquire(self) -> Session:
+    def acquire(self) -> Awaitable[Session]:
         """
         Return a connection where `take` has none: a new one, or one that somebody gives back.
 
@@ -132,6 +132,13 @@ class Connections:
             PoolTimeout: None became free in time.
             CannotConnect: None could be opened.
         """
+        return self._found() if self._unclean or self._state.has_room() else self._given()
+
+    async def _given(self) -> Session:
+        """Wait for a connection; where that has been closed meanwhile, find another."""
+        return await self._wait() or await self._found()
+
+    async def _found(self) -> Session:
         session: Session | None = None
         while session is None:
             if self._unclean:

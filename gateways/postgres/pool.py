@@ -129,6 +129,10 @@ class PoolState(Generic[C]):
         """Return an idle connection however long nobody has used it, or None."""
         return self.idle.pop() if self.idle else None
 
+    def has_room(self) -> bool:
+        """Whether a connection is idle, or may be opened."""
+        return bool(self.idle) or self.size < self.limits.size
+
     def reserve(self) -> bool:
         """Take the room to open a connection; False where there is none."""
         if self.size >= self.limits.size:

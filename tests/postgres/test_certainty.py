@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import gc
 import os
+import select as polling
 import signal
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -178,11 +180,11 @@ async def test_backend_that_is_gone_before_the_loop_could_see_it_is_certain(own_
         async with gateway.connection() as connection:
             await connection.execute(Transaction("start"))
             await connection.execute(RawSql("CREATE TABLE never (x int)"))
-            end_now(connection.driver.get_server_pid())
+            end_now(connection.driver)
             with pytest.raises(ConnectionLost, match="before COMMIT was sent"):
                 await connection.execute(Transaction("commit"))
-        (row,) = (await gateway.execute(RawSql("SELECT pg_backend_pid()"))).rows
-        end_now(row[0])
+        await gateway.execute(RawSql("SELECT 1"))
+        end_now(gateway._pool._state.idle[-1].driver)
         assert (await gateway.execute(RawSql("CREATE TABLE IF NOT EXISTS made (x int)"))).count == 0
         await gateway.execute(RawSql("DROP TABLE made"))
 
@@ -212,15 +214,13 @@ async def test_write_on_a_connection_that_the_server_said_goodbye_on_is_certain(
     assert (await written(*notes).commit(book)).inserted == rows
 
 
-def end_now(number: int) -> None:
-    """End a process of the server, and wait for that without a turn of the loop."""
-    os.kill(number, signal.SIGTERM)
-    try:
-        while True:
-            os.kill(number, 0)
-            time.sleep(0.005)
-    except ProcessLookupError:
-        pass
+def end_now(driver: Any) -> None:
+    """End the server's process of a connection, and wait until that has arrived, without a turn of the loop."""
+    arrived = polling.poll()
+    arrived.register(driver._transport.get_extra_info("socket").fileno(), polling.POLLRDHUP)
+    os.kill(driver.get_server_pid(), signal.SIGTERM)
+    assert arrived.poll(10_000), "the end of the connection has not arrived"
+    time.sleep(0.01)  # so long that the connection is looked at before it is used
 
 
 # Silence
