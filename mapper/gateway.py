@@ -6,7 +6,7 @@ them, come out of the rest. A gateway implements `Gateway` and `Connection`; a c
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
@@ -20,6 +20,7 @@ from mapper.capabilities import Capabilities
 from mapper.errors import CacheConfigError, Unsupported
 from mapper.explaining import Plan
 from mapper.operations import Call, Operation, RawSql, Result
+from mapper.programs import Program, driven
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
 
@@ -45,14 +46,10 @@ Decode: TypeAlias = Callable[[Sequence[Any], Sequence[str]], list[T]]
 """
 Makes objects of a batch of raw rows. The second argument has the names of the result's columns where the operation
 declares none, else ().
-"""
 
-Program: TypeAlias = Generator[Operation, Result, T]
-"""
-Work of several operations without I/O of its own: it yields an operation and is sent its result, or has its error
-thrown in.
-
-Whoever drives it decides how: awaiting each operation, or all of it in one visit to the store's thread.
+Rows are tuples. For a function that has an attribute `unpacks`, as `mapper.hydration.Batch`, they may be whatever can be
+unpacked and has a length and indexes: a driver's own records. What the function returns of a batch is put together with
+what it returns of the others, and no gateway asks whether that is one object for each row.
 """
 
 
@@ -233,19 +230,7 @@ class Connection(ABC):
 
     async def run(self, program: Program[T]) -> T:
         """Drive a program, one operation after the other."""
-        result: Result | None = None
-        error: BaseException | None = None
-        while True:
-            try:
-                operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
-            result, error = None, None
-            try:
-                result = await self.execute(operation)
-            except BaseException as caught:
-                error = caught
+        return await driven(program, self.execute)
 
 
 class Gateway(ABC):

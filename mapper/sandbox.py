@@ -6,7 +6,6 @@ is never committed. Commits and transactions within it are savepoints. It is for
 and several can run on one store at the same time.
 """
 
-from collections.abc import Generator
 from contextlib import AbstractAsyncContextManager
 from copy import copy
 from types import TracebackType
@@ -17,9 +16,10 @@ from typing_extensions import TypeVar
 
 from mapper.delegating import DelegatingGateway
 from mapper.errors import PoolTimeout, QueryError, TransactionClosed
-from mapper.gateway import Batches, Connection, Decode, Gateway, Program
+from mapper.gateway import Batches, Connection, Decode, Gateway
 from mapper.operations import Operation, QuerySql, Result, Transaction
 from mapper.outlasting import WholeConnection, whole
+from mapper.programs import Program, through
 from mapper.shielding import finish
 from mapper.stores import Stores
 from mapper.turns import Turns
@@ -310,22 +310,15 @@ def _translated(operation: Transaction) -> tuple[Transaction, ...]:
     return (operation,)
 
 
-def _within(program: Program[T]) -> Generator[Operation, Result, T]:
+def _within(program: Program[T]) -> Program[T]:
     """Return a program that does the same with savepoints in the place of its transaction."""
-    result: Result | None = None
-    error: BaseException | None = None
-    while True:
-        try:
-            operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        result, error = None, None
-        try:
-            if isinstance(operation, Transaction):
-                for each in _translated(operation):
-                    result = yield each
-            else:
-                result = yield operation
-        except Exception as caught:
-            error = caught
+    return through(program, _run_within)
+
+
+def _run_within(operation: Operation) -> Program[Result]:
+    if not isinstance(operation, Transaction):
+        return (yield operation)
+    result = Result()
+    for each in _translated(operation):
+        result = yield each
+    return result

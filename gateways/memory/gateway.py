@@ -36,6 +36,7 @@ from mapper.gateway import (
     StoredColumn,
 )
 from mapper.operations import Operation, Result, Transaction
+from mapper.programs import driven
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
@@ -269,19 +270,7 @@ class _ProgramRun:
         self._turn = False
 
     async def drive(self, program: Program[T]) -> T:
-        result: Result | None = None
-        error: BaseException | None = None
-        while True:
-            try:
-                operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
-            result, error = None, None
-            try:
-                result = await self._execute(operation)
-            except BaseException as caught:  # handed to the program, which raises it again when it has cleaned up
-                error = caught
+        return await driven(program, self._execute)
 
     async def _execute(self, operation: Operation) -> Result:
         shared, session = self._shared, self._session

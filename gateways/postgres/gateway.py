@@ -7,6 +7,7 @@ of a pool.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from ssl import SSLContext
 from time import monotonic
 from typing import Any, ClassVar, Final
@@ -51,6 +52,7 @@ from mapper.gateway import (
     StoredColumn,
 )
 from mapper.operations import Call, Operation, QuerySql, RawSql, Result, SqlOperation
+from mapper.programs import driven
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 from mapper.types import Codecs, StorageType
@@ -283,7 +285,7 @@ class PostgresGateway(Gateway):
         """Run a program on one connection; see `mapper.gateway.Executor.run`."""
         session = self._pool.take() or await self._pool.acquire()
         try:
-            value = await self._drive(session, program)
+            value = await driven(program, partial(self._step, session), Exception)
         except BaseException as error:
             program.close()
             if not isinstance(error, Exception):
@@ -292,24 +294,6 @@ class PostgresGateway(Gateway):
             raise
         await self._pool.settle(session)
         return value
-
-    async def _drive(self, session: Session, program: Program[T]) -> T:
-        result: Result | None = None
-        error: BaseException | None = None
-        try:
-            while True:
-                try:
-                    operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
-                except StopIteration as stop:
-                    value: T = stop.value
-                    return value
-                result, error = None, None
-                try:
-                    result = await self._step(session, operation)
-                except Exception as caught:
-                    error = caught
-        finally:
-            del error  # which knows this frame; see `reraise`
 
     async def _step(self, session: Session, operation: Operation) -> Result:
         measured = Measured(self._events) if self._events else None

@@ -12,12 +12,12 @@ from typing_extensions import TypeVar
 from mapper.cache.batches import ChangingBatches
 from mapper.cache.committing import Commits, Invalidating
 from mapper.cache.operations import CachedRead, bare
-from mapper.cache.stepping import alone
 from mapper.cache.tracking import Tracker, changes_of
 from mapper.cache.writes import Changes
 from mapper.errors import MapperError
 from mapper.gateway import Batches, Connection, Decode, Gateway, Program
 from mapper.operations import Operation, Result, Transaction
+from mapper.programs import alone
 from mapper.shielding import finish
 
 __all__ = ["CachedConnection", "CachedHold"]

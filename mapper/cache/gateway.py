@@ -23,7 +23,6 @@ from mapper.cache.reading import Reader
 from mapper.cache.reads import ReadPlan, Uncached, plan_of
 from mapper.cache.row_requests import Requests, RowsRequest, captured
 from mapper.cache.shapes import Shape, asks_to_keep, policy_of, shape_of
-from mapper.cache.stepping import alone
 from mapper.cache.tracking import changes_of
 from mapper.cache.writes import Changes
 from mapper.caching import CacheHints, CachePolicy
@@ -32,6 +31,7 @@ from mapper.errors import CacheConfigError, CacheReadOnly
 from mapper.explaining import Plan
 from mapper.gateway import Batches, Connection, Decode, Executor, Gateway, Program
 from mapper.operations import Evaluate, GetByKey, Operation, QuerySql, RawSql, Result, Scan
+from mapper.programs import alone
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
 

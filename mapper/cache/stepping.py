@@ -4,7 +4,7 @@ Programs, taken apart where they make changes visible.
 A program goes in; one that does the same comes out, which collects what it has changed, or pauses before that is seen.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, Generic
 
 from typing_extensions import TypeVar
@@ -13,38 +13,13 @@ from mapper.cache.operations import bare
 from mapper.cache.tracking import Tracker, changes_of
 from mapper.cache.writes import Changes
 from mapper.commit import within_transaction
-from mapper.gateway import Connection, Program, TransactionOptions
+from mapper.gateway import Connection, TransactionOptions
 from mapper.operations import Operation, Result, Transaction
+from mapper.programs import Program, alone, through
 
-__all__ = ["Steps", "alone", "each_in_a_transaction", "watched"]
+__all__ = ["Steps", "each_in_a_transaction", "watched"]
 
 T = TypeVar("T")
-
-
-def alone(operation: Operation) -> Program[Result]:
-    """Return a program of one operation."""
-    result = yield operation
-    return result
-
-
-def through(program: Program[T], run: Callable[[Operation], Program[Result]]) -> Generator[Operation, Result, T]:
-    """Return a program that does the same, each of its operations in the way that `run` gives for it."""
-    result: Result | None = None
-    error: BaseException | None = None
-    try:
-        while True:
-            try:
-                operation = program.throw(error) if error is not None else program.send(result)  # type: ignore[arg-type]  # the first send is None
-            except StopIteration as stop:
-                value: T = stop.value
-                return value
-            result, error = None, None
-            try:
-                result = yield from run(operation)
-            except Exception as caught:
-                error = caught
-    finally:
-        program.close()
 
 
 def watched(program: Program[T], tracker: Tracker, shown: Changes) -> Program[T]:
