@@ -3,7 +3,7 @@ What a changeset hands out: the inserts, updates and deletes of one relation, wh
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, overload
 
 from typing_extensions import TypeVar
 
@@ -11,7 +11,7 @@ from mapper.checking import checked_assignments, checked_condition, checked_ref,
 from mapper.deferred import Ref
 from mapper.errors import QueryError
 from mapper.expressions import Assignment, Attribute, Expr
-from mapper.layouts import Read, RowShape, reader_of
+from mapper.layouts import Read, RowReader, RowShape
 from mapper.pushed import Pushed, pushed
 from mapper.relation import RelationInfo
 from mapper.returned import Returned
@@ -30,6 +30,8 @@ M = TypeVar("M")
 R = TypeVar("R", default=Any)
 K = TypeVar("K", default=int)
 W = TypeVar("W", default=Keyed[M, K])
+_new: Final = object.__new__
+
 T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
@@ -43,10 +45,10 @@ class Inserts(Generic[M, R, K, W]):
 
     __slots__ = ("_changes", "_conflict", "_described", "_reader", "_returned", "_write")
 
-    def __init__(self, changes: "Changeset[Any]", described: RelationInfo) -> None:
+    def __init__(self, changes: "Changeset[Any]", reader: RowReader) -> None:
         self._changes = changes
-        self._described = described
-        self._reader = reader_of(described)
+        self._described = reader.described
+        self._reader = reader
         self._conflict: ConflictRule | None = None
         self._returned: Returned[Any] | None = None
         self._write: PushedRows | None = None
@@ -87,11 +89,17 @@ class Inserts(Generic[M, R, K, W]):
         if refs:
             row = len(write.rows)
             write.refs.extend([(row, each) for each in refs])
-        position = len(changes._numbers)
-        changes._numbers.append(write.number)
+        numbers = changes._numbers
+        position = len(numbers)
+        numbers.append(write.number)
         write.positions.append(position)
         write.rows.append(values)
-        return Pushed(self._described.relation, position, changes._owner)
+        # As its class does when it is called, in half the time.
+        ref: Pushed[K, R] = _new(Pushed)
+        ref.relation = self._described.relation
+        ref.position = position
+        ref.owner = changes._owner
+        return ref
 
     def extend(self, models: Iterable[M | W], /) -> list[Pushed[K, R]]:
         """Push each; return their refs in the same order, below each of which rows can be pushed: `ref.with_(…)`."""

@@ -8,9 +8,9 @@ transaction, and gives back the keys of what was inserted.
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
-from attrs import define, field
+from attrs import define
 from typing_extensions import TypeVar
 
 from mapper.builders import Deletes, Inserts, Updates
@@ -22,7 +22,7 @@ from mapper.errors import QueryError
 from mapper.expressions import Assignment, Expr
 from mapper.followups import FollowUp, checked, content_of
 from mapper.isolation import Isolation
-from mapper.layouts import RowShape, Values
+from mapper.layouts import RowReader, RowShape, Values, reader_of
 from mapper.merging import Moved, merged
 from mapper.nesting import Children, link, replace, unlink
 from mapper.once import ONCE_TTL
@@ -31,7 +31,7 @@ from mapper.queuing import to_json
 from mapper.relation import RelationInfo, StoredIn, info
 from mapper.returned import Returned, returned
 from mapper.rowupdates import RowUpdater, updater_of
-from mapper.sole import sole
+from mapper.sole import insert_sole, update_sole
 from mapper.stores import Stores
 from mapper.writes import (
     ConflictRule,
@@ -57,6 +57,14 @@ OwnerKeyT = TypeVar("OwnerKeyT")
 OwnerWrapperT = TypeVar("OwnerWrapperT")
 
 
+LIMIT: Final = 2048
+"""Readers and updaters that are kept; where there are more, all are looked for anew."""
+
+_readers: dict[tuple[Any, Any], RowReader] = {}
+_updaters: dict[tuple[Any, Any], RowUpdater] = {}
+# By repository, which stores the relation, and relation: what is checked once is not checked for every changeset.
+
+
 @define(eq=False)
 class _Open:
     """
@@ -65,14 +73,34 @@ class _Open:
     Attributes:
         writes: By what their rows have in common.
         behind: Of inserts, updates of the new rows that stand behind all of them; while there are any, no further
-            insert begins.
+            insert begins. None before there is one.
         conflicts: Of inserts, whether any has a rule for conflicts, so that it may update a row.
     """
 
     kind: str
-    writes: dict[Hashable, Any] = field(factory=dict)
-    behind: dict[str, UpdatedRows] = field(factory=dict)
+    writes: dict[Hashable, Any]
+    behind: dict[str, UpdatedRows] | None = None
     conflicts: bool = False
+
+
+class _Run:
+    """
+    Updates one after the other that are alike but for their values: of one column to a mere value, by a mere key.
+
+    Attributes:
+        relation, attribute: What is updated.
+        value, key: Types of the value and of the key.
+        write: What they are added to.
+    """
+
+    __slots__ = ("attribute", "key", "relation", "value", "write")
+
+    def __init__(self, relation: Any, assignment: Assignment[Any], key: type[Any], write: UpdatedRows) -> None:
+        self.relation = relation
+        self.attribute: Any = assignment.attribute
+        self.value: type[Any] = type(assignment.value)
+        self.key = key
+        self.write = write
 
 
 class Changeset(Generic[R1]):
@@ -92,10 +120,10 @@ class Changeset(Generic[R1]):
         "_owner",
         "_repository",
         "_rules",
+        "_run",
         "_slots",
         "_then",
         "_updated",
-        "_updaters",
         "_writes",
         "__weakref__",
     )
@@ -106,11 +134,12 @@ class Changeset(Generic[R1]):
         self._writes: list[Write] = []
         self._then: list[FollowUp] = []
         self._numbers: list[int] = []
-        self._open: dict[Any, _Open] = {}
+        # A write that has been the only one of its relation stands for itself; see `_opening`.
+        self._open: dict[Any, _Open | PushedRows | UpdatedRows] = {}
         self._rules: dict[Hashable, ConflictRule] = {}
         self._slots: list[Returned[Any]] = []
-        self._updaters: dict[Any, RowUpdater] = {}
         self._updated: UpdatedRows | None = None
+        self._run: _Run | None = None
 
     def inserts(
         self, relation: StoredIn[Stores[R1], ModelT, KeyT, WrapperT, R2]
@@ -121,7 +150,7 @@ class Changeset(Generic[R1]):
         Raises:
             NotStored: The repository does not store the relation.
         """
-        return Inserts(self, self._target(relation))
+        return Inserts(self, _readers.get((self._repository, relation)) or self._reader(relation))
 
     def updates(self, relation: StoredIn[Stores[R1], Any, Any, Any, R2]) -> Updates[R2]:
         """
@@ -163,7 +192,19 @@ class Changeset(Generic[R1]):
             QueryError: The row, the model or an assignment is not of the relation.
             NotStored: The repository does not store the relation.
         """
-        updater = self._updaters.get(relation) or self._updater(relation)
+        run = self._run
+        if run is not None and len(new) == 1:
+            # As below, for a row like the one before: of many that are updated alike, most are.
+            one = new[0]
+            if type(one) is Assignment and one.attribute is run.attribute and relation is run.relation:
+                known = run.write
+                if type(one.value) is run.value and type(row) is run.key and not known.closed:
+                    numbers = self._numbers
+                    known.positions.append(len(numbers))
+                    numbers.append(known.number)
+                    known.rows.append((one.value, row))
+                    return
+        updater = _updaters.get((self._repository, relation)) or self._updater(relation)
         read = updater.read_one(row, new[0]) if len(new) == 1 else None
         plain, pushed = read is not None, False
         if read is None:
@@ -178,6 +219,9 @@ class Changeset(Generic[R1]):
             write = self._updated = self._updated_rows(updater.described, shape, behind)
         if not plain:
             write.refs.extend([(len(write.rows), each) for each in refs_in(values)])
+        elif type(row) is updater.simple_type and write.rows:
+            first: Any = new[0]
+            self._run = _Run(relation, first, type(row), write)
         write.positions.append(len(self._numbers))
         self._numbers.append(write.number)
         write.rows.append(values)
@@ -201,7 +245,7 @@ class Changeset(Generic[R1]):
             QueryError: The row is not of the relation.
             NotStored: The repository does not store the relation.
         """
-        updater = self._updaters.get(relation) or self._updater(relation)
+        updater = _updaters.get((self._repository, relation)) or self._updater(relation)
         described, told = updater.described, updater.tells(row)
         key = updater.key_of(self._known_key(row) if isinstance(row, Ref) else row)
         self._delete_row(described, told, key)
@@ -381,9 +425,12 @@ class Changeset(Generic[R1]):
             StoreError: Nothing is written, unless it is `CommitUnknown`.
         """
         if len(self._numbers) == 1 and isolation is None and once is None and not (retries or self._then):
-            alone = sole(self._writes[0], repository, self._owner)
-            if alone is not None:
-                return await alone
+            only = self._writes[0]
+            if type(only) is PushedRows:
+                if only.conflict is None and only.returned is None and not only.refs:
+                    return await insert_sole(only, repository, self._owner)
+            elif type(only) is UpdatedRows and not only.refs and not only.shape.differing:
+                return await update_sole(only, repository, self._owner)
         return await commit(
             self._writes,
             self._numbers,
@@ -442,8 +489,18 @@ class Changeset(Generic[R1]):
             self._repository._require(frozenset({relation}))
         return described
 
+    def _reader(self, relation: Any) -> RowReader:
+        """Return what reads new rows of a relation that the repository stores."""
+        if len(_readers) >= LIMIT:
+            _readers.clear()
+        found = _readers[self._repository, relation] = reader_of(self._target(relation))
+        return found
+
     def _updater(self, relation: Any) -> RowUpdater:
-        found = self._updaters[relation] = updater_of(self._target(relation))
+        """Return what reads updates of rows of a relation that the repository stores."""
+        if len(_updaters) >= LIMIT:
+            _updaters.clear()
+        found = _updaters[self._repository, relation] = updater_of(self._target(relation))
         return found
 
     def _place(self, write: PushedRows | UpdatedRows | DeletedRows) -> int:
@@ -478,9 +535,22 @@ class Changeset(Generic[R1]):
         self._place(write)
         write.rows.append(values)
 
+    def _opening(self, relation: Any) -> _Open | None:
+        """Return the writes of a relation that can take further rows; None where there are none."""
+        found = self._open.get(relation)
+        if found is None or isinstance(found, _Open):
+            return found
+        if isinstance(found, PushedRows):
+            key = (found.shape, found.conflict, found.returned)
+            made = _Open("insert", {key: found}, None, found.conflict is not None)
+        else:
+            made = _Open("update rows", {found.shape.key: found})
+        self._open[relation] = made
+        return made
+
     def _opened(self, described: RelationInfo, kind: str, key: Hashable) -> Any:
         """Return the write of this kind and key that can take further rows; None where there is none."""
-        opened = self._open.get(described.relation)
+        opened = self._opening(described.relation)
         if opened is not None:
             found = opened.writes.get(key) if opened.kind == kind else None
             if found is not None:
@@ -489,19 +559,22 @@ class Changeset(Generic[R1]):
                 self._close(described.relation)
                 opened = None
         if opened is None:
-            self._open[described.relation] = _Open(kind)
+            self._open[described.relation] = _Open(kind, {})
         return None
 
     def _begun(self, described: RelationInfo, key: Hashable, write: Any) -> Any:
+        opened = self._opening(described.relation)
+        assert opened is not None
         self._writes.append(write)
-        self._open[described.relation].writes[key] = write
+        opened.writes[key] = write
         return write
 
     def _close(self, relation: Any) -> None:
         """Let no more rows be added to the writes of a relation: something else comes between."""
-        opened = self._open.pop(relation, None)
+        opened = self._opening(relation)
         if opened is not None:
-            for each in (*opened.writes.values(), *opened.behind.values()):
+            del self._open[relation]
+            for each in (*opened.writes.values(), *(opened.behind or {}).values()):
                 each.closed = True
 
     def _slot(self, described: RelationInfo, items: Sequence[Any]) -> Returned[Any]:
@@ -513,34 +586,48 @@ class Changeset(Generic[R1]):
     def _pushed_rows(
         self, shape: RowShape, conflict: ConflictRule | None, slot: Returned[Any] | None = None
     ) -> PushedRows:
+        relation = shape.described.relation
+        if relation not in self._open:
+            self._open[relation] = alone = PushedRows(shape, conflict, len(self._writes), returned=slot)
+            self._writes.append(alone)
+            return alone
         key = (shape, conflict, slot)
-        write: PushedRows | None = self._opened(shape.described, "insert", key)
-        if write is None:
-            write = PushedRows(shape, conflict, len(self._writes), returned=slot)
-            self._writes.append(write)
-            opened = self._open[shape.described.relation]
-            opened.writes[key] = write
-            opened.conflicts = opened.conflicts or conflict is not None
+        known: PushedRows | None = self._opened(shape.described, "insert", key)
+        if known is not None:
+            return known
+        write: PushedRows = self._begun(
+            shape.described, key, PushedRows(shape, conflict, len(self._writes), returned=slot)
+        )
+        opened = self._opening(relation)
+        if opened is not None and conflict is not None:
+            opened.conflicts = True
         return write
 
     def _updated_rows(self, described: RelationInfo, shape: RowUpdate, behind: bool) -> UpdatedRows:
         if behind:
-            opened = self._open.get(described.relation)
+            opened = self._opening(described.relation)
             if opened is not None and opened.kind == "insert" and not opened.conflicts:
                 return self._updated_behind(opened, shape)
-        known: UpdatedRows | None = self._opened(described, "update rows", shape.key)
-        if known is not None:
-            return known
-        write: UpdatedRows = self._begun(described, shape.key, UpdatedRows(shape, len(self._writes)))
+        if described.relation not in self._open:
+            self._open[described.relation] = write = UpdatedRows(shape, len(self._writes))
+            self._writes.append(write)
+        else:
+            known: UpdatedRows | None = self._opened(described, "update rows", shape.key)
+            if known is not None:
+                return known
+            write = self._begun(described, shape.key, UpdatedRows(shape, len(self._writes)))
         for each in shape.reads:
             self._close(each)
         return write
 
     def _updated_behind(self, opened: "_Open", shape: RowUpdate) -> UpdatedRows:
         """Return the write of updates of new rows beside which further rows like the ones before can be pushed."""
-        write = opened.behind.get(shape.key)
+        behind = opened.behind
+        if behind is None:
+            behind = opened.behind = {}
+        write = behind.get(shape.key)
         if write is None:
-            write = opened.behind[shape.key] = UpdatedRows(shape, len(self._writes), behind=True)
+            write = behind[shape.key] = UpdatedRows(shape, len(self._writes), behind=True)
             self._writes.append(write)
         return write
 

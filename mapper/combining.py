@@ -6,29 +6,21 @@ each combination how the related rows of a set of keys are read. One read serves
 gives is dealt out by key, so that the work is in proportion to owners and related rows.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
-from functools import lru_cache
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import starmap
-from types import new_class
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 from attrs import field, frozen
 
-from mapper.assembly import Clause
-from mapper.columns import Column, column
-from mapper.errors import QueryError
-from mapper.expressions import Attribute, Expr, RowValue
-from mapper.functions import Aggregate, Window
+from mapper.expressions import Expr
 from mapper.gateway import Batches, Decode, Executor
 from mapper.operations import Operation
-from mapper.projection import ExprItem, Projection, keyed_decoder
-from mapper.rebinding import column_of, names, rebound
-from mapper.relation import CommonTable, RelationInfo, info
+from mapper.projection import grouped_decoder, keyed_decoder
+from mapper.related import Template, keyed_rows, require_end, route, template_of
 from mapper.relationships import walked
 from mapper.stores import Stores
-from mapper.walking import every, held, is_first, key_of, named, source_of, tied
 from mapper.ways import RelationshipInfo
 
 if TYPE_CHECKING:
@@ -37,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Branch", "Combination", "Combined", "CombinedBatches", "combined", "keyed", "require_end", "route"]
 
 Fetch: TypeAlias = Callable[[Operation, Decode[Any]], Awaitable[list[Any]]]
-Keys: TypeAlias = tuple[Attribute[Any, Any], ...]
 
 
 @frozen
@@ -64,34 +55,39 @@ class Branch:
     Attributes:
         way: The relationship.
         place: Where a decoded row has its owner's key.
-        base: The related rows of all owners, with the columns of `link` within reach.
-        link: The columns in which they hold the owner's key.
-        through: The common table that `base` joins, and its definition; None where the way has no such step.
+        template: How the related rows are read.
     """
 
     way: RelationshipInfo
     place: int
-    base: "Query[Any, Any]"
-    link: Keys
-    through: "tuple[Any, Query[Any, Any]] | None" = None
+    template: Template
 
     def keys(self, rows: Sequence[Any]) -> list[Any]:
         """Return the keys of these rows, each once; NULL, and a key of which a part is NULL, lead nowhere."""
-        keys = dict.fromkeys([row[self.place] for row in rows])
-        return [each for each in keys if not (each is None or (type(each) is tuple and None in each))]
+        place = self.place
+        keys = dict.fromkeys([row[place] for row in rows])
+        keys.pop(None, None)
+        return list(keys) if self.template.width == 1 else [each for each in keys if None not in each]
 
     def planned(self, keys: Sequence[Any], executor: Executor) -> "Combined":
         """Plan the read of the rows related to owners with these keys; a decoded row has the owner's key at 1."""
-        if self.through is None:
-            query = self.base.where(_among(self.link, keys))
-        else:
-            table, definition = self.through
-            start = definition._projection.outputs()[0][: len(self.link)]
-            query = self.base.with_(table, definition.where(_among(start, keys)))
-        if query._has("group_by") or counts_rows(query):
-            query = query.group_by(*self.link)
-        per_owner = query._has("limit", "offset")
-        return keyed(query, executor, [self.link], related=True, per_owner=per_owner)
+        read = self.template.filled(keys)
+        return _planned(read, read, self.template.places, executor)
+
+    def dealt(self, rows: Sequence[Any], found: Mapping[Any, list[Any]], *, apart: bool) -> list[Any]:
+        """
+        Return what belongs to each of some rows.
+
+        Args:
+            found: The related rows of each key.
+            apart: No two of the rows have the same key, so that nobody else has their list.
+        """
+        place = self.place
+        if not self.way.many:
+            return [each[0] if (each := found.get(row[place])) else None for row in rows]
+        if apart:
+            return [found.get(row[place]) or [] for row in rows]
+        return [list(found.get(row[place], ())) for row in rows]
 
 
 @frozen(eq=False)
@@ -126,21 +122,20 @@ class Combined:
         held = batches is not None and batches.holds
         fetch: Fetch = batches.fetch if batches is not None and held else executor.fetch
         at_once = not held and executor.gateway is executor
-        related = await _related(self, rows, executor, fetch, at_once=at_once)
-        return _finished(self, rows, related)
+        return _finished(self, rows, await _related(self, rows, executor, fetch, at_once=at_once))
 
 
 async def _related(
     plan: Combined, rows: Sequence[Any], executor: Executor, fetch: Fetch, *, at_once: bool
-) -> list[dict[Any, list[Any]]]:
-    """Read what belongs to these rows, for each branch by the owner's key."""
-    found: list[dict[Any, list[Any]]] = [{} for _ in plan.branches]
+) -> list[list[Any]]:
+    """Read what belongs to these rows, for each branch; each has one entry for each row."""
+    found: list[list[Any]] = [[] for _ in plan.branches]
 
     async def load(index: int) -> None:
         branch = plan.branches[index]
         keys = branch.keys(rows)
-        if keys:
-            found[index] = await _loaded(branch, keys, executor, fetch, at_once=at_once)
+        by_key = await _loaded(branch, keys, executor, fetch, at_once=at_once) if keys else {}
+        found[index] = branch.dealt(rows, by_key, apart=len(keys) == len(rows))
 
     if at_once and len(plan.branches) > 1:
         await _together(load, len(plan.branches))
@@ -152,14 +147,32 @@ async def _related(
 
 async def _loaded(
     branch: Branch, keys: Sequence[Any], executor: Executor, fetch: Fetch, *, at_once: bool
-) -> dict[Any, list[Any]]:
+) -> Mapping[Any, list[Any]]:
     plan = branch.planned(keys, executor)
+    read = plan.query
+    if not read._steps:
+        return _merged(
+            await fetch(
+                plan.operation, grouped_decoder(read._projection, branch.template.places[0], executor.gateway.codecs)
+            )
+        )
     rows = await fetch(plan.operation, plan.decode)
     related = await _related(plan, rows, executor, fetch, at_once=at_once) if plan.branches else []
-    by_key: dict[Any, list[Any]] = {}
+    by_key = defaultdict[Any, list[Any]](list)
     for row, item in zip(rows, _finished(plan, rows, related), strict=True):
-        by_key.setdefault(row[1], []).append(item)
+        by_key[row[1]].append(item)
     return by_key
+
+
+def _merged(groups: Sequence[dict[Any, list[Any]]]) -> Mapping[Any, list[Any]]:
+    """Return the groups of several batches as one."""
+    if len(groups) < 2:
+        return groups[0] if groups else {}
+    merged = groups[0]
+    for each in groups[1:]:
+        for key, items in each.items():
+            merged.setdefault(key, []).extend(items)
+    return merged
 
 
 async def _together(load: Callable[[int], Awaitable[None]], count: int) -> None:
@@ -180,30 +193,26 @@ async def _together(load: Callable[[int], Awaitable[None]], count: int) -> None:
         raise errors[0]
 
 
-def _finished(plan: Combined, rows: Sequence[Any], related: Sequence[dict[Any, list[Any]]]) -> list[Any]:
+def _finished(plan: Combined, rows: Sequence[Any], related: Sequence[list[Any]]) -> list[Any]:
     """Make what the query gives: its own functions and combinations, in the order in which they were said."""
     made: list[Any] = [row[0] for row in rows]
-    flat: bool | None = not plan.query._projection.single
-    branches = zip(plan.branches, related, strict=True)
+    items = plan.query._projection
+    if len(plan.query._steps) == 1 == len(items.items) - items.hidden and related:
+        return [(row[0], more) for row, more in zip(rows, related[0], strict=True)]
+    flat: bool | None = len(items.items) - items.hidden > 1
+    owned = iter(related)
     for kind, step in plan.query._steps:
         if kind == "combine":
-            branch, by_key = next(branches)
-            owned = [_owned(by_key.get(row[branch.place]), many=branch.way.many) for row in rows]
-            made = [
-                (*each, more) if (flat if flat is not None else type(each) is tuple) else (each, more)
-                for each, more in zip(made, owned, strict=True)
-            ]
+            pairs = zip(made, next(owned), strict=True)
+            if flat is None:
+                made = [(*each, more) if type(each) is tuple else (each, more) for each, more in pairs]
+            else:
+                made = [(*each, more) for each, more in pairs] if flat else list(pairs)
             flat = True
         else:
             made = list(starmap(step, made)) if kind == "into" else list(map(step, made))
             flat = None
     return made
-
-
-def _owned(found: list[Any] | None, *, many: bool) -> Any:
-    if many:
-        return list(found) if found else []
-    return found[0] if found else None
 
 
 class CombinedBatches:
@@ -268,20 +277,25 @@ def combined(
 
 
 def _check(plan: Combined, repository: Stores[Any]) -> None:
-    if not plan.operation.reads <= repository._relations:
-        repository._require(plan.operation.reads)
+    _require(plan.operation.reads, repository)
     for branch in plan.branches:
-        _check(branch.planned((), repository._executor), repository)
+        known, gateway = branch.template.reads, repository._executor.gateway
+        reads = None if known is None else known.get(gateway)
+        if reads is not None:
+            _require(reads, repository)
+            continue
+        below = branch.planned((), repository._executor)
+        _check(below, repository)
+        if known is not None:
+            known[gateway] = below.operation.reads
 
 
-def keyed(
-    query: "Query[Any, Any]",
-    executor: Executor,
-    wanted: Sequence[Sequence[Expr[Any, Any]]] = (),
-    *,
-    related: bool = False,
-    per_owner: bool = False,
-) -> Combined:
+def _require(reads: frozenset[Any], repository: Stores[Any]) -> None:
+    if not reads <= repository._relations:
+        repository._require(reads)
+
+
+def keyed(query: "Query[Any, Any]", executor: Executor, wanted: Sequence[Sequence[Expr[Any, Any]]] = ()) -> Combined:
     """
     Plan a read whose rows have further values beside them.
 
@@ -290,202 +304,21 @@ def keyed(
         executor: Where it will run.
         wanted: Expressions whose values are wanted behind each row, in groups: the value of a group of one, a tuple for
             a larger one.
-        related: These are related rows, and the first group is their owner's key, so that what makes rows distinct
-            does so for each owner.
-        per_owner: Limit and offset hold for each value of the first group.
     """
-    steps = [step for kind, step in query._steps if kind == "combine"]
-    groups = (*wanted, *[_owner_key(query, walked(each.relationship)) for each in steps])
-    extended, places = _extended(query, groups, related=related)
-    if per_owner:
-        extended = extended._extended(Clause("per_owner", payload=places[0]), f"|per owner {places[0]}", ())
+    return _planned(query, *keyed_rows(query, wanted), executor)
+
+
+def _planned(
+    query: "Query[Any, Any]", read: "Query[Any, Any]", places: Sequence[Sequence[int]], executor: Executor
+) -> Combined:
+    """Return the plan of a query of which `read` has the keys among its outputs, those of its combinations last."""
     gateway = executor.gateway
-    decode = keyed_decoder(extended._projection, places, gateway.codecs)
-    first = 1 + len(wanted)
-    branches = tuple([_branch(each, first + index) for index, each in enumerate(steps)])
-    return Combined(gateway.compile(extended), decode, branches, query)
-
-
-def _extended(
-    query: "Query[Any, Any]", groups: Sequence[Sequence[Expr[Any, Any]]], *, related: bool
-) -> "tuple[Query[Any, Any], tuple[tuple[int, ...], ...]]":
-    """Return the query with these expressions among its outputs, and the positions at which they are."""
-    expressions, _ = query._projection.outputs()
-    known = {each.key: position for position, each in enumerate(expressions) if isinstance(each, Attribute)}
-    hidden: list[ExprItem] = []
-    places: list[tuple[int, ...]] = []
-    for group in groups:
-        for each in group:
-            if each.key not in known:
-                known[each.key] = len(expressions) + len(hidden)
-                hidden.append(ExprItem(_nullable(each)))
-        places.append(tuple([known[each.key] for each in group]))
-    if not hidden:
-        return query, tuple(places)
-    if not related:
-        _refuse_hidden(query, hidden)
-    items = Projection((*query._projection.items, *hidden), hidden=len(hidden))
-    return query._replayed(items), tuple(places)
-
-
-def _nullable(expression: Expr[Any, Any]) -> Expr[Any, Any]:
-    """Return an expression that an outer join may leave without a value."""
-    twin = copy(expression)
-    twin.nullable = True
-    return twin
-
-
-def _refuse_hidden(query: "Query[Any, Any]", hidden: Sequence[ExprItem]) -> None:
-    """
-    Refuse to select a key beside rows that it would tell apart.
-
-    Raises:
-        QueryError: The query gives distinct rows, groups without the key, or a set operation.
-    """
-    grouped = {term.key for clause in query._clauses() if clause.kind == "group_by" for term in clause.values}
-    missing = [each.expression for each in hidden if each.expression.key not in grouped]
-    if query._has("distinct", "distinct_on", "compound") or (query._has("group_by") and missing):
-        named = ", ".join([repr(each.expression) for each in hidden])
-        raise QueryError(
-            f"combine needs {named}, which these distinct or grouped rows do not have",
-            hint=f"select {named} too, or group by it",
-        )
-
-
-def _owner_key(query: "Query[Any, Any]", way: RelationshipInfo) -> Keys:
-    """Return the columns of a query that hold what the related rows refer to."""
-    source = source_of(way, query._relations_read())
-    return tuple([column_of(source, before) for before, _ in way.hops[0].pairs])
+    operation, decode = gateway.compile(read), keyed_decoder(read._projection, places, gateway.codecs)
+    steps = [step for kind, step in query._steps if kind == "combine"]
+    first = 1 + len(places) - len(steps)
+    return Combined(operation, decode, tuple([_branch(each, first + index) for index, each in enumerate(steps)]), query)
 
 
 def _branch(combination: Combination, place: int) -> Branch:
-    """Return how the rows of a relationship are read."""
-    way, query = walked(combination.relationship), combination.query
-    last, at = way.hops[-1], query._primary()
-    query = _ordered(query.where(*_fulfilled(way, at)), way, at)
-    ends = [column_of(at.relation, after) for _, after in last.pairs]
-    if len(way.hops) == 1:
-        link = tuple(ends)
-        return Branch(way, place, _first_only(query, way, at, link), link)
-    if combination.through is not None:
-        table, _ = combination.through
-        columns = tuple(info(table).attributes.values())
-        start, end = columns[: len(way.hops[0].pairs)], columns[len(way.hops[0].pairs) :]
-        joined = query.join(table, on=_equal(list(zip(end, ends, strict=True))))
-        return Branch(way, place, joined, start, combination.through)
-    between = named(way.hops, [info(each).token for each in query._relations_read()], at.relation)[0]
-    pairs = [(column_of(between, before), end) for (before, _), end in zip(last.pairs, ends, strict=True)]
-    link = tuple([column_of(between, after) for _, after in way.hops[0].pairs])
-    return Branch(way, place, query.join(between, on=_equal(pairs)), link)
-
-
-def _fulfilled(way: RelationshipInfo, at: RelationInfo) -> list[Expr[bool, Any]]:
-    """Return what the rows at the end of a way must fulfil."""
-    last = way.hops[-1]
-    if last.first and way.many:
-        here = [column_of(at.relation, after) for _, after in last.pairs]
-        return [is_first(last, key_of(at.relation), here), *held(last, at.relation)]
-    return [rebound(each, names(last.relation, at.relation)) for each in last.where]
-
-
-def require_end(way: RelationshipInfo, query: "Query[Any, Any]") -> None:
-    """
-    Require that a query reads the rows that a relationship leads to.
-
-    Raises:
-        QueryError: It reads from another relation, or is a set operation or one of distinct_on.
-    """
-    at = query._primary()
-    if at.original is not info(way.target).original:
-        raise QueryError(
-            f"{way.relationship.__name__} leads to {way.target.__name__}, and the query reads {at.original.__name__}",
-            hint=f"begin it with {way.target.__name__}",
-        )
-    if query._has("compound"):
-        raise QueryError(
-            "combine takes no set operation", hint="combine each side, or put the conditions into one where(...)"
-        )
-    if query._has("distinct_on"):
-        raise QueryError(
-            "combine takes no distinct_on, whose rows would be those of all owners together",
-            hint="order the related rows and limit them, which holds for each owner",
-        )
-
-
-def _ordered(query: "Query[Any, Any]", way: RelationshipInfo, at: RelationInfo) -> "Query[Any, Any]":
-    """Give related rows an order: their own, that of the relationship, or that of their keys."""
-    if query._has("order_by"):
-        return query
-    to = names(way.target, at.relation)
-
-    def onto(expression: Expr[Any, Any]) -> Expr[Any, Any]:
-        return rebound(expression, to)
-
-    if way.order:
-        return query.order_by(*[each.mapped(onto) for each in way.order])
-    if query._has("distinct", "distinct_on", "group_by") or counts_rows(query):
-        return query
-    return query.order_by(*[at.attributes[each.attribute] for each in at.primary_key])
-
-
-def _first_only(query: "Query[Any, Any]", way: RelationshipInfo, at: RelationInfo, link: Keys) -> "Query[Any, Any]":
-    """Read one row for each owner of a relationship to one, unless there cannot be more."""
-    names = frozenset(each.column.attribute for each in link)
-    unique = names == at.key_columns or any(names == frozenset(each.columns) for each in at.uniques)
-    return query if way.many or unique or query._has("limit") else query.limit(1)
-
-
-@lru_cache(maxsize=1024)
-def route(
-    way: RelationshipInfo, begin: "Callable[[Projection, Any], Query[Any, Any]]"
-) -> "tuple[Any, Query[Any, Any]]":
-    """
-    Return a common table of the pairs that a way of several steps leads through, each once, and its definition: the
-    columns in which the first step holds the owner's key, and those of the last but one that refer to the target.
-    """
-    hops = way.hops[:-1]
-    read = named(hops)
-    start = [column_of(read[0], after) for _, after in hops[0].pairs]
-    end = [column_of(read[-1], before) for before, _ in way.hops[-1].pairs]
-    query = begin(Projection(tuple([ExprItem(each) for each in (*start, *end)])), read[0])
-    if hops[0].first:
-        query = query.where(is_first(hops[0], key_of(read[0]), start))
-    query = query.where(*held(hops[0], read[0]))
-    for hop, before, at in zip(hops[1:], read[:-1], read[1:], strict=True):
-        query = query.join(at, on=every(tied(hop, before, at)))
-    return _table(way, (*start, *end)), query.distinct()
-
-
-def _table(way: RelationshipInfo, columns: Keys) -> Any:
-    """Make a common table with columns of these types."""
-    names = [f"c{index}" for index in range(len(columns))]
-    body: dict[str, Any] = {name: column(type=each.type) for name, each in zip(names, columns, strict=True)}
-    annotated: Any = Column
-    body["__annotations__"] = {
-        name: annotated[each.column.annotation] for name, each in zip(names, columns, strict=True)
-    }
-    body["__module__"] = __name__
-    return new_class(f"{way.relationship.__name__}Route", (CommonTable,), {}, lambda names_: names_.update(body))
-
-
-def _equal(pairs: Sequence[tuple[Expr[Any, Any], Expr[Any, Any]]]) -> Expr[bool, Any]:
-    condition: Expr[bool, Any] = pairs[0][0] == pairs[0][1]
-    for left, right in pairs[1:]:
-        condition = condition & (left == right)
-    return condition
-
-
-def _among(link: Sequence[Expr[Any, Any]], keys: Sequence[Any]) -> Expr[bool, Any]:
-    item: Expr[Any, Any] = link[0] if len(link) == 1 else RowValue(link)
-    return item.in_(keys)
-
-
-def counts_rows(query: "Query[Any, Any]") -> bool:
-    """Whether a query's items aggregate its rows."""
-    waiting = list(query._projection.outputs()[0])
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, Aggregate):
-            return True
-        waiting.extend(each.partition_by if isinstance(each, Window) else each.children)
-    return False
+    template = template_of(combination.relationship, combination.query, combination.through)
+    return Branch(walked(combination.relationship), place, template)

@@ -8,21 +8,26 @@ How the function is written was measured, against `[Post(a, b, â€¦) for a, b, â€
 
 * A loop over columns costs 2.4 of it, so converters are inline, and arguments go by position wherever the constructor
   takes them so.
-* An object whose arguments are the row as it is goes by `starmap` (0.7), after a loop that looks for NULL (together
-  0.87 to 1.0).
+* A frozen attrs class without anything of its own in its `__init__` is not called at all: the loop assigns the fields
+  of an object (0.3; by a function that does so for each object 0.35 to 0.4); see `mapper.making`.
+* An object of another class whose arguments are the row as it is goes by `starmap` (0.7), after a loop that looks for
+  NULL (together 0.87 to 1.0).
 * Elsewhere NULL is looked for in the condition of the comprehension, two bytecodes a column: 20 ns a row, which only
   a msgspec.Struct shows (1.15). The result is then shorter than the batch.
 * `object.__new__` and `__init__` called apart do what calling the class does and spare a C call (0.9) and, with names,
-  a dict of them (0.5 to 0.7). Skipping `__init__` measured 0.73 to 0.84, no better than `starmap`, so it is always
-  called, but of frozen attrs classes without anything of their own in it (0.35 to 0.4); see `mapper.making`.
+  a dict of them (0.5 to 0.7). Skipping `__init__` measured 0.73 to 0.84 for classes that are not frozen, no better than
+  `starmap`, so it is called.
+* Rows are unpacked and nothing else is done to them, so that a driver's own kind of row, that is no tuple, goes in as
+  it is: making tuples of them takes 90 ns a row, and more in the garbage collector.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, assert_never, cast
 
 from mapper.annotations import NONE, alternatives, type_name
 from mapper.faults import explainer
-from mapper.making import maker
+from mapper.making import maker, twin_of
 from mapper.nodes import Apply, Build, Call, Cell, Decoder, Maybe, Node, RowOf, TupleOf, cells_of
 from mapper.plans import BuildNode, MappedColumn, ModelPart, PlanNode, ReadColumn, ReadKey
 from mapper.row import Row, RowLayout
@@ -43,6 +48,7 @@ __all__ = [
     "TupleOf",
     "cells_of",
     "compile_batch",
+    "compile_groups",
     "place",
 ]
 
@@ -55,9 +61,13 @@ class Batch(Protocol):
     A function made by `compile_batch`. `__source__` is its text, for debugging.
 
     It can be a `mapper.gateway.Decode` as it is: the names of the columns, which it knows, are passed over.
+
+    Attributes:
+        unpacks: Rows may be anything that can be unpacked, and has indexes and a length; see `mapper.gateway.Decode`.
     """
 
     __source__: str
+    unpacks: bool
 
     def __call__(self, rows: Sequence[Sequence[Any]], names: Sequence[str] = (), /) -> list[Any]: ...
 
@@ -137,10 +147,31 @@ def compile_batch(node: Node, *, width: int | None = None) -> Batch:
     """
     needed = max([each.index for each in cells_of(node)], default=-1) + 1
     writer = _Writer(needed if width is None else width)
-    source = writer.batch(node)
+    return _function(writer, writer.batch(node), node)
+
+
+def compile_groups(node: Node, key: Node, *, width: int) -> Batch:
+    """
+    Generate the function that makes objects of raw rows and puts them into lists by a key.
+
+    Args:
+        node: What is made of a row.
+        key: What it belongs to; it has to be hashable.
+        width: How many values a row has.
+
+    Returns:
+        A function of a sequence of rows, as of `compile_batch`, that returns one dict in a list: for each key the
+        objects, in the order of their rows.
+    """
+    writer = _Writer(width)
+    return _function(writer, writer.groups(node, key), TupleOf((node, key)))
+
+
+def _function(writer: "_Writer", source: str, node: Node) -> Batch:
     writer.program.constants["explain"] = explainer(node, writer.width)
     function = cast("Batch", compiled(source, writer.program.constants, "decode"))
     function.__source__ = source
+    function.unpacks = True
     return function
 
 
@@ -149,6 +180,7 @@ class _Writer:
     Writes the source of one function.
 
     `required` are the indexes that must not be NULL in any row: the function looks at them before an object is made.
+    `lines` are statements that a row goes through before the expression of what is made of it.
     """
 
     def __init__(self, width: int) -> None:
@@ -156,24 +188,44 @@ class _Writer:
         self.required: set[int] = set()
         self.program = Program()
         self.objects = 0
+        self.lines: list[str] = []
 
     def batch(self, node: Node) -> str:
         """Return the text of the whole function."""
-        body = self._spread(node) if _is_the_row(node, self.width) else self._comprehension(node)
+        return self._text(self._spread(node) if _is_the_row(node, self.width) else self._each(node))
+
+    def groups(self, node: Node, key: Node) -> str:
+        """Return the text of a function that puts what is made into lists by a key."""
+        value, by = self._value(node, frozenset(), False), self._value(key, frozenset(), False)
+        made = f"{self.program.constant('g', defaultdict)}(list)"
+        return self._text([f"made = {made}", *self._loop(f"made[{by}].append({value})"), "return [made]"])
+
+    def _text(self, body: Sequence[str]) -> str:
         lines = ["def decode(rows, names=()):", "    try:", *[f"        {line}" for line in body]]
         lines += ["    except Exception as error:", "        explain(rows, error)", "        raise"]
         return "\n".join(lines) + "\n"
+
+    def _each(self, node: Node) -> list[str]:
+        """Return a comprehension where an expression is all that a row goes through, and else a loop."""
+        value = self._value(node, frozenset(), False)
+        if not self.lines:
+            return self._comprehension(value)
+        return ["made = []", *self._loop(f"made.append({value})"), "return made"]
+
+    def _loop(self, last: str) -> list[str]:
+        nulls = " or ".join(f"a{index} is None" for index in sorted(self.required))
+        refused = [f"    if {nulls}:", "        raise NullFound"] if nulls else []
+        return [f"for {self._targets()} in rows:", *refused, *[f"    {line}" for line in (*self.lines, last)]]
 
     def _spread(self, node: Node) -> list[str]:
         build = cast("Build", node)
         self.required.update([each.index for each in cells_of(build) if not each.nullable])
         nulls = " or ".join(f"a{index} is None" for index in sorted(self.required))
-        made = self.program.constant("c", (_is_whole(build) and maker(build.shape)) or build.shape.cls)
+        made = self.program.constant("c", build.shape.cls)
         lines = [f"for {self._targets()} in rows:", f"    if {nulls}:", "        raise NullFound"]
         return [*lines, f"return list(starmap({made}, rows))"]
 
-    def _comprehension(self, node: Node) -> list[str]:
-        value = self._value(node, frozenset(), False)
+    def _comprehension(self, value: str) -> list[str]:
         over = f"for {self._targets()} in rows"
         if not self.required:
             return [f"return [{value} {over}]"]
@@ -222,7 +274,7 @@ class _Writer:
 
     def _cell(self, cell: Cell, known: frozenset[int], conditional: bool) -> str:
         name = f"a{cell.index}"
-        value = name if cell.decode is None else f"{self.program.constant('d', cell.decode)}({name})"
+        value = name if cell.decode is None else self._decoded(name, cell.decode)
         if cell.index in known or (cell.nullable and cell.decode is None):
             return value
         if cell.nullable:
@@ -231,6 +283,11 @@ class _Writer:
             return f"({value} if {name} is not None else null())"
         self.required.add(cell.index)
         return value
+
+    def _decoded(self, name: str, decode: Decoder) -> str:
+        """Return what a decoder makes of a value; without a call where a glance tells that this is the value."""
+        called, as_it_is = f"{self.program.constant('d', decode)}({name})", getattr(decode, "as_it_is", None)
+        return called if not isinstance(as_it_is, str) else f"({name} if {as_it_is.format(name)} else {called})"
 
     def _build(self, build: Build, known: frozenset[int], conditional: bool) -> str:
         if not build.absent_when:
@@ -247,6 +304,8 @@ class _Writer:
 
     def _construct(self, build: Build, known: frozenset[int], conditional: bool) -> str:
         arguments = self._arguments(build, known, conditional)
+        if not conditional and _is_whole(build) and (making := twin_of(build.shape)) is not None:
+            return self._assigned(build, making, arguments)
         if _is_whole(build) and (make := maker(build.shape)) is not None:
             return f"{self.program.constant('m', make)}({', '.join(arguments)})"
         cls = self.program.constant("c", build.shape.cls)
@@ -255,6 +314,16 @@ class _Writer:
         made, initialise = f"o{self.objects}", self.program.constant("i", build.shape.cls.__init__)
         self.objects += 1
         return f"({initialise}({', '.join([f'{made} := new({cls})', *arguments])}) or {made})"
+
+    def _assigned(self, build: Build, making: Any, arguments: Sequence[str]) -> str:
+        """Write the statements that make an object which every row has, and return its name."""
+        made = f"o{self.objects}"
+        self.objects += 1
+        self.lines.append(f"{made} = {self.program.constant('t', making)}()")
+        fields = zip(build.shape.fields, arguments, strict=True)
+        self.lines += [f"{made}.{each.name} = {value}" for each, value in fields]
+        self.lines.append(f"{made}.__class__ = {self.program.constant('c', build.shape.cls)}")
+        return made
 
     def _arguments(self, build: Build, known: frozenset[int], conditional: bool) -> list[str]:
         """Return the arguments: by position up to the first that is left out or has to be named."""
@@ -290,4 +359,5 @@ def _is_the_row(node: Node, width: int) -> bool:
         for position, (each, cell) in enumerate(node.arguments)
     )
     complete = [each.argument for each, _ in node.arguments] == [each.argument for each in node.shape.fields[:width]]
-    return in_order and complete and not all(each.nullable for each in cells_of(node))
+    assigned = _is_whole(node) and twin_of(node.shape) is not None
+    return in_order and complete and not assigned and not all(each.nullable for each in cells_of(node))

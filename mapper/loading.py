@@ -88,6 +88,33 @@ def _require_number(name: str, value: object, least: int) -> None:
 
 
 @define(eq=False)
+class _Rows:
+    """
+    Rows that are stored together: their shapes, and their values.
+
+    In two lists: a pair for each row would be one object more for the garbage collector, which looks through everything
+    else too where many objects stay.
+    """
+
+    shapes: list[RowShape] = field(factory=list)
+    values: list[Values] = field(factory=list)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def part(self, start: int, end: int) -> "_Rows":
+        """Return the rows from one number on, up to another."""
+        return _Rows(self.shapes[start:end], self.values[start:end])
+
+    def by_shape(self) -> dict[RowShape, list[Values]]:
+        """Return the values of each shape, in their order."""
+        found: dict[RowShape, list[Values]] = {}
+        for shape, values in zip(self.shapes, self.values, strict=True):
+            found.setdefault(shape, []).append(values)
+        return found
+
+
+@define(eq=False)
 class _Loading:
     """
     A load in progress.
@@ -95,7 +122,7 @@ class _Loading:
     Attributes:
         stored: How many rows of the source are stored, or were to be passed over: those before the chunk.
         ahead: How many are to be passed over still.
-        rows: Shapes and values of the chunk that is being collected.
+        rows: The chunk that is being collected.
     """
 
     executor: Executor
@@ -105,7 +132,7 @@ class _Loading:
     on_progress: Progress | None
     stored: int
     ahead: int
-    rows: list[tuple[RowShape, Values]] = field(factory=list)
+    rows: _Rows = field(factory=_Rows)
 
     def add(self, item: object) -> bool:
         """
@@ -124,14 +151,15 @@ class _Loading:
                 raise QueryError("a ref stands for no value in a load", hint="give the key itself")
         except MapperError as error:
             raise self._at_row(error, len(self.rows)) from error.__cause__
-        self.rows.append((shape, values))
+        self.rows.shapes.append(shape)
+        self.rows.values.append(values)
         return len(self.rows) >= self.chunk
 
     async def store(self) -> None:
         """Store the chunk: all of it, or nothing."""
         if not self.rows:
             return
-        rows, self.rows = self.rows, []
+        rows, self.rows = self.rows, _Rows()
         operations = self._operations(rows)
         try:
             await self._run(operations)
@@ -164,13 +192,10 @@ class _Loading:
             options = transaction_options(executor.gateway.capabilities)
             await executor.run(within_transaction(one_by_one(operations), options))
 
-    def _operations(self, rows: Sequence[tuple[RowShape, Values]]) -> list[Operation]:
+    def _operations(self, rows: _Rows) -> list[Operation]:
         """Compile the chunk, all of it before any of it is sent; one operation for each shape of its rows, or few."""
-        by_shape: dict[RowShape, list[Values]] = {}
-        for shape, values in rows:
-            by_shape.setdefault(shape, []).append(values)
         try:
-            return [each for shape, values in by_shape.items() for each in self._compiled(shape, values)]
+            return [each for shape, values in rows.by_shape().items() for each in self._compiled(shape, values)]
         except MapperError as error:
             self._find_bad_row(rows)
             raise error
@@ -186,9 +211,9 @@ class _Loading:
             for start in range(0, len(completed), size)
         ]
 
-    def _find_bad_row(self, rows: Sequence[tuple[RowShape, Values]]) -> None:
+    def _find_bad_row(self, rows: _Rows) -> None:
         """Compile the rows one by one, so that the error can tell which it is."""
-        for number, (shape, values) in enumerate(rows):
+        for number, (shape, values) in enumerate(zip(rows.shapes, rows.values, strict=True)):
             try:
                 self._compiled(shape, [values])
             except MapperError as error:
@@ -202,7 +227,7 @@ class _Loading:
 
     # -- the row that was refused --------------------------------------------------------------------------------------
 
-    async def _found(self, rows: Sequence[tuple[RowShape, Values]], error: MapperError) -> MapperError:
+    async def _found(self, rows: _Rows, error: MapperError) -> MapperError:
         """
         Return the error of the first row that the store refuses; where that is not to be found, the error of the chunk.
 
@@ -222,9 +247,7 @@ class _Loading:
             return error
         return error if found is None else self._at_row(found[1], found[0])
 
-    def _search(
-        self, rows: Sequence[tuple[RowShape, Values]]
-    ) -> Generator[Operation, Result, tuple[int, MapperError] | None]:
+    def _search(self, rows: _Rows) -> Generator[Operation, Result, tuple[int, MapperError] | None]:
         """
         Return a program that finds the first row that is refused, in a transaction that is rolled back.
 
@@ -235,18 +258,18 @@ class _Loading:
             low, high = 0, len(rows)
             while high - low > 1:
                 middle = (low + high) // 2
-                if (yield from self._tried(rows[low:middle])) is None:
+                if (yield from self._tried(rows.part(low, middle))) is None:
                     low = middle
                 else:
                     high = middle
-            error = yield from self._tried(rows[low:high])
+            error = yield from self._tried(rows.part(low, high))
         except Exception:
             yield Transaction("rollback")
             raise
         yield Transaction("rollback")
         return None if error is None else (low, error)
 
-    def _tried(self, rows: Sequence[tuple[RowShape, Values]]) -> Generator[Operation, Result, MapperError | None]:
+    def _tried(self, rows: _Rows) -> Generator[Operation, Result, MapperError | None]:
         """Insert rows, and return what refuses them; they are undone then."""
         yield Transaction("savepoint", name=TRIAL)
         try:

@@ -5,7 +5,7 @@ A query restricted to a key goes in; it is awaited instead of iterated.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self
+from typing import TYPE_CHECKING, Any, Final, Generic, Self
 
 from typing_extensions import TypeVar, Unpack
 
@@ -22,17 +22,27 @@ if TYPE_CHECKING:
 
 __all__ = ["One"]
 
+_new: Final = object.__new__
+
 T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R", default=Any)
 
 
 class One(Generic[T_co, R]):
-    """At most one row, by primary key: awaited, and None where the key is absent."""
+    """
+    At most one row, by primary key: awaited, and None where the key is absent.
 
-    __slots__ = ("_query",)
+    Attributes:
+        key: The shape; see `Query.key`.
+        parameters: The values; see `Query.parameters`.
+    """
+
+    __slots__ = ("_shape", "key", "parameters")
 
     def __init__(self, query: "Query[T_co, R]") -> None:
-        self._query = query
+        self._shape = query
+        self.key = query.key
+        self.parameters = query.parameters
 
     async def execute(self, repository: Stores[R]) -> T_co | None:
         """
@@ -41,9 +51,9 @@ class One(Generic[T_co, R]):
         Raises:
             NotStored: The relation is not in the repository. Before I/O.
         """
-        query = self._query
-        rows = await query._fetched(repository)
+        rows = await self._shape._fetched(repository, self)
         if len(rows) > 1:
+            query = self._query
             raise ManyRows(f"a key of {query._name()} gives several rows through joins", query=query, count=len(rows))
         return rows[0] if rows else None
 
@@ -67,14 +77,10 @@ class One(Generic[T_co, R]):
         return Batched(self._query, single=True)
 
     @property
-    def key(self) -> str:
-        """The shape; see `Query.key`."""
-        return self._query.key
-
-    @property
-    def parameters(self) -> tuple[Any, ...]:
-        """The values; see `Query.parameters`."""
-        return self._query.parameters
+    def _query(self) -> "Query[T_co, R]":
+        """The query itself. Most are run without one: a shape and values are all that it takes."""
+        shape = self._shape
+        return shape if self.parameters is shape.parameters else shape.with_parameters(self.parameters)
 
     def assemble(self) -> Select:
         """As `Query.assemble`."""
@@ -82,7 +88,11 @@ class One(Generic[T_co, R]):
 
     def with_parameters(self, values: tuple[Any, ...]) -> Self:
         """As `Query.with_parameters`."""
-        return type(self)(self._query.with_parameters(values))
+        made = _new(type(self))
+        made._shape = self._shape
+        made.key = self.key
+        made.parameters = values
+        return made
 
     def nested_parameters(self) -> Iterator[Any]:
         """As `Query.nested_parameters`."""
@@ -96,7 +106,7 @@ class One(Generic[T_co, R]):
         return self._query == other._query if isinstance(other, One) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._query)
+        return hash(self._shape)
 
     def __str__(self) -> str:
         """As of a `Query`."""

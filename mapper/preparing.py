@@ -24,33 +24,30 @@ Q = TypeVar("Q", bound=Query[Any, Any] | One[Any, Any])
 class Prepared(Generic[P, Q]):
     """A query whose arguments are bound by calling it. The function ran once, with placeholders."""
 
-    __slots__ = ("__dict__", "_build", "_in_order", "_names", "_nested", "_places", "_signature", "_template")
+    __slots__ = ("__dict__", "_bind", "_build", "_names", "_places", "_signature", "_size", "_template")
 
     def __init__(self, build: Callable[P, Q]) -> None:
         self._build = build
         self._signature = inspect.signature(build)
         self._names = _parameter_names(build, self._signature)
-        self._template: Q | None = None
-        self._nested = self._in_order = False
+        self._size = len(self._names)
+        self._template: Query[Any, Any] | One[Any, Any] | None = None
         self._places: tuple[int | None, ...] = ()
+        # What makes the query of all arguments, in order: until the first call, what finds that out.
+        self._bind: Callable[[tuple[Any, ...]], Any] = self._bind_first
         update_wrapper(self, build)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Q:
         """Return the query with these arguments."""
-        template = self._template if self._template is not None else self._prepare()
-        if kwargs or len(args) != len(self._names):
+        if kwargs or len(args) != self._size:
             bound = self._signature.bind(*args, **kwargs)
             bound.apply_defaults()
             args = bound.args  # type: ignore[assignment]  # the same arguments, by position
-        if self._in_order:
-            return template.with_parameters(args)  # type: ignore[return-value]  # of the template's own class
-        if self._nested:
-            return template.bound(args)  # type: ignore[return-value]  # of the template's own class
-        parameters = template.parameters
-        values = tuple([parameters[i] if place is None else args[place] for i, place in enumerate(self._places)])
-        return template.with_parameters(values)  # type: ignore[return-value]  # of the template's own class
+        query: Q = self._bind(args)
+        return query
 
-    def _prepare(self) -> Q:
+    def _bind_first(self, args: tuple[Any, ...]) -> Any:
+        """Build the template, find out how arguments get into it, and bind these."""
         template = self._build(*[Placeholder(index, name) for index, name in enumerate(self._names)])  # type: ignore[call-arg,arg-type]  # placeholders stand for values
         if not isinstance(template, Query | One):
             raise QueryError(
@@ -58,8 +55,6 @@ class Prepared(Generic[P, Q]):
             )
         self._places = tuple([each.index if isinstance(each, Placeholder) else None for each in template.parameters])
         nested = {each.index for each in template.nested_parameters() if isinstance(each, Placeholder)}
-        self._nested = bool(nested)
-        self._in_order = not nested and self._places == tuple(range(len(self._names)))
         unused = set(range(len(self._names))) - {each for each in self._places if each is not None} - nested
         if unused:
             names = ", ".join(repr(self._names[each]) for each in sorted(unused))
@@ -68,7 +63,19 @@ class Prepared(Generic[P, Q]):
                 hint="an argument can stand for a value only; where it decides the shape of the query, leave @prepared away",
             )
         self._template = template
-        return template
+        in_order = self._places == tuple(range(self._size))
+        self._bind = template.bound if nested else template.with_parameters if in_order else self._bind_placed
+        return self._bind(args)
+
+    def _bind_placed(self, args: tuple[Any, ...]) -> Any:
+        """Bind arguments that the query has in another order, more than once, or beside values of its own."""
+        template = self._template
+        assert template is not None, "it is there from the first call on"
+        values = [
+            args[place] if place is not None else own
+            for place, own in zip(self._places, template.parameters, strict=True)
+        ]
+        return template.with_parameters(tuple(values))
 
 
 def prepared(build: Callable[P, Q]) -> Prepared[P, Q]:

@@ -16,7 +16,7 @@ from mapper.assembly import walk
 from mapper.errors import QueryError
 from mapper.expressions import Attribute, Expr
 from mapper.gateway import Decode
-from mapper.hydration import Cell, Node, TupleOf, compile_batch
+from mapper.hydration import Cell, Node, TupleOf, compile_batch, compile_groups
 from mapper.items import AnyModelItem, ExprItem, Item, ModelItem, PartItem, RawItem, TupleItem, name_of
 from mapper.nullability import becomes_null, missing_item
 from mapper.relation import described_name, info
@@ -33,6 +33,7 @@ __all__ = [
     "Step",
     "TupleItem",
     "decoder",
+    "grouped_decoder",
     "keyed_decoder",
 ]
 
@@ -143,15 +144,28 @@ class Projection:
 
     def decode_keyed(self, groups: Sequence[Sequence[int]], codecs: Codecs) -> Decode[Any]:
         """Make the function of `keyed_decoder`."""
+        row, width = self._shown(codecs)
+        return compile_batch(TupleOf((row, *self._keys(groups, codecs))), width=width)
+
+    def decode_grouped(self, group: Sequence[int], codecs: Codecs) -> Decode[dict[Any, list[Any]]]:
+        """Make the function of `grouped_decoder`."""
+        row, width = self._shown(codecs)
+        return compile_groups(row, self._keys([group], codecs)[0], width=width)
+
+    def _shown(self, codecs: Codecs) -> tuple[Node, int]:
+        """Return how a row of the items that are not hidden is made of a raw row, and how many values that has."""
         nodes, width = self._nodes(codecs)
         shown = nodes[: len(nodes) - self.hidden]
+        return shown[0] if len(shown) == 1 else TupleOf(tuple(shown)), width
+
+    def _keys(self, groups: Sequence[Sequence[int]], codecs: Codecs) -> list[Node]:
+        """Return how the values at groups of positions are made of a raw row: a tuple where they are several."""
         expressions, names = self.outputs()
         beside: list[Node] = []
         for group in groups:
             cells = [Cell(each, codecs.decoder(expressions[each].type), True, names[each]) for each in group]
             beside.append(cells[0] if len(cells) == 1 else TupleOf(tuple(cells)))
-        row = shown[0] if len(shown) == 1 else TupleOf(tuple(shown))
-        return compile_batch(TupleOf((row, *beside)), width=width)
+        return beside
 
     def _nodes(self, codecs: Codecs) -> tuple[list[Node], int]:
         """Return how each item is made of a raw row, and how many values that has."""
@@ -190,6 +204,16 @@ def keyed_decoder(items: Projection, groups: Sequence[Sequence[int]], codecs: Co
     key = (items.key, items.hidden, tuple(groups), codecs)
     decode = _decoders.get(key)
     return decode if decode is not None else _kept(key, items.decode_keyed(groups, codecs))
+
+
+def grouped_decoder(items: Projection, group: Sequence[int], codecs: Codecs) -> Decode[dict[Any, list[Any]]]:
+    """
+    Return the function that makes of raw rows one dict in a list: by the values at a group of positions, a tuple where
+    they are several, the rows of the items that are not hidden.
+    """
+    key = (items.key, items.hidden, "by", group, codecs)
+    decode = _decoders.get(key)
+    return decode if decode is not None else _kept(key, items.decode_grouped(group, codecs))
 
 
 def _kept(key: Any, decode: Decode[Any]) -> Decode[Any]:

@@ -4,7 +4,7 @@ Refs that know their changeset, so that rows can be pushed below them: `posts.pu
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias
-from weakref import ref as weak_reference
+from weakref import ReferenceType as WeakReference
 
 from typing_extensions import TypeVar
 
@@ -47,13 +47,10 @@ class _LeadsFrom(Protocol[Of_co, ModelT, WrapperT, RelationT]):
     def to(self) -> StoredIn[Any, ModelT, Any, WrapperT, RelationT]: ...
 
 
-class Owner:
-    """What tells the refs of one changeset from those of another. It does not keep the changeset."""
+class Owner(WeakReference["Changeset[Any]"]):
+    """What tells the refs of one changeset from those of another: a reference that does not keep the changeset."""
 
-    __slots__ = ("_changes",)
-
-    def __init__(self, changes: "Changeset[Any]") -> None:
-        self._changes = weak_reference(changes)
+    __slots__ = ()
 
     def changes(self, ref: Ref[Any]) -> "Changeset[Any]":
         """
@@ -62,7 +59,7 @@ class Owner:
         Raises:
             QueryError: There is none any more.
         """
-        found = self._changes()
+        found = self()
         if found is None:
             raise QueryError(f"the changeset of {ref!r} is gone", hint="keep the changeset until it is committed")
         return found

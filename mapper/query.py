@@ -29,7 +29,7 @@ from mapper.deferred import Placeholder
 from mapper.errors import ManyRows, NoRow, QueryError
 from mapper.explained import explained
 from mapper.explaining import Plan
-from mapper.expressions import Expr, Omitted, Order, RowValue, Subquery, Subselect, Take
+from mapper.expressions import BOOLEAN, Call, Expr, Omitted, Order, RowValue, Subquery, Subselect, Take
 from mapper.functions import count
 from mapper.gateway import Batches, Decode
 from mapper.joins import Joins
@@ -59,7 +59,16 @@ R2 = TypeVar("R2")
 Ts = TypeVarTuple("Ts")
 
 ONE: Final = literal(1)
+FOUND: Final = Projection((ExprItem(ONE),))
 """A row of one constant, which `exists` asks for."""
+
+COUNT: Final = Projection((ExprItem(count()),))
+"""A row of the number of rows, which `count` asks for."""
+
+NUMBER: Final = number("limit", 1)
+LIMIT: Final = Clause("limit", (NUMBER,))
+OFFSET: Final = Clause("offset", (NUMBER,))
+"""Clauses of a number of rows."""
 
 PLAIN: Final = frozenset({int, str, bytes, date, datetime, Decimal, UUID})
 """Classes of keys of which it goes without saying that they are values and no expressions."""
@@ -101,7 +110,7 @@ class Query(
         self._clause = clause
         self._projection = projection_
         self._steps = steps
-        self._by_key: Query[T_co, R] | None = None
+        self._by_key: One[T_co, R] | None = None
         self.key = key
         self.parameters = parameters
 
@@ -114,6 +123,8 @@ class Query(
 
     def where(self, *conditions: Expr[bool, R] | Expr[bool | None, R]) -> Self:
         """Keep rows for which all conditions hold. Called again, it adds to them."""
+        if len(conditions) == 1 and type(only := conditions[0]) is Call and only.type is BOOLEAN:
+            return self._extended(Clause("where", (only,)), f"|where {only.key}", only.parameters)
         kept = [each for each in map(condition, conditions) if type(each) is not Omitted]
         return self._with_values("where", kept) if kept or not conditions else self
 
@@ -132,11 +143,11 @@ class Query(
 
     def limit(self, size: int) -> Self:
         """Give at most `size` rows."""
-        return self._with_values("limit", [number("limit", size)])
+        return self._with_number("limit", LIMIT, size)
 
     def offset(self, size: int) -> Self:
         """Leave out the first `size` rows. For walking through a large result, `pages` is faster and misses none."""
-        return self._with_values("offset", [number("offset", size)])
+        return self._with_number("offset", OFFSET, size)
 
     def distinct(self) -> Self:
         """Give equal rows once."""
@@ -205,9 +216,11 @@ class Query(
         """
         known = self._by_key
         if known is not None:
-            given = key if type(key) is tuple else (key,)
-            if len(given) == len(known.parameters) and PLAIN.issuperset(map(type, given)):
-                return One(known.with_parameters(given))
+            size = len(known.parameters)
+            if size == 1 and type(key) in PLAIN:
+                return known.with_parameters((key,))
+            if type(key) is tuple and len(key) == size and PLAIN.issuperset(map(type, key)):
+                return known.with_parameters(key)
         return One(self._with_key(key))
 
     def _with_key(self, key: object) -> Self:
@@ -282,7 +295,7 @@ class Query(
             NoRow: There is none.
             ManyRows: There is more than one.
         """
-        rows = await (self if self._has_limit() else self.limit(2)).all(repository)
+        rows = await (self if self._has_limit() else self.limit(2))._fetched(repository)
         if len(rows) == 1:
             return rows[0]
         if not rows:
@@ -300,18 +313,17 @@ class Query(
 
     async def first(self, repository: Stores[R]) -> T_co | None:
         """Return the first row, in the query's order or as it comes; None where there is none."""
-        rows = await (self if self._has_limit() else self.limit(1)).all(repository)
+        rows = await (self if self._has_limit() else self.limit(1))._fetched(repository)
         return rows[0] if rows else None
 
     async def count(self, repository: Stores[R]) -> int:
         """Count the rows that the query gives, its limit included."""
-        counted = self._derived("count", (), count())
-        return (await counted.all(repository))[0]
+        counted: list[int] = await self._derived("count", (), COUNT)._fetched(repository)
+        return counted[0]
 
     async def exists(self, repository: Stores[R]) -> bool:
         """Return whether the query gives any row."""
-        found = self._derived("exists", (ONE, number("limit", 1)), ONE)
-        return bool(await found.all(repository))
+        return bool(await self._derived("exists", (ONE, NUMBER), FOUND)._fetched(repository))
 
     async def explain(self, repository: Stores[R], *, analyze: bool = False) -> Plan:
         """
@@ -434,7 +446,22 @@ class Query(
         items = self._projection
         if items.open and clause.kind in {"from", "join"}:
             items = items.reading([*self._relations_read(without_from=clause.kind == "from"), *_read_by(clause)])
-        return type(self)(self, clause, self.key + key, self.parameters + parameters, items, self._steps)
+        # As `__init__`, whose call takes longer: this is what each step of building a query comes to.
+        made = _new(type(self))
+        made._previous = self
+        made._clause = clause
+        made._projection = items
+        made._steps = self._steps
+        made._by_key = None
+        made.key = self.key + key
+        made.parameters = self.parameters + parameters
+        return made
+
+    def _with_number(self, kind: str, clause: Clause, size: int) -> Self:
+        """Return the query with a number of rows; `clause` is one for any, since the value is in the query's own."""
+        if type(size) is int and size >= 0:
+            return self._extended(clause, f"|{kind} {NUMBER.key}", (size,))
+        return self._with_values(kind, [number(kind, size)])
 
     def _with_values(self, kind: str, values: Sequence[Any]) -> Self:
         if len(values) == 1:
@@ -512,11 +539,11 @@ class Query(
         clause = Clause("lock", payload=(lock, tuple([each.relation for each in locked])))
         return self._extended(clause, f"|lock {lock}{''.join([f' {each.token}' for each in locked])}", ())
 
-    def _derived(self, kind: str, values: tuple[Expr[Any, Any], ...], item: Expr[S, Any]) -> "Query[S, R]":
-        """Return another query over the rows of this one, whose rows are `item` alone."""
+    def _derived(self, kind: str, values: tuple[Expr[Any, Any], ...], items: Projection) -> "Query[Any, R]":
+        """Return another query over the rows of this one, whose rows are the one expression of `items`."""
         parameters = tuple([value for each in values for value in each.parameters])
-        clause = Clause(kind, values, payload=item)
-        return Query(self, clause, f"{self.key}|{kind}", self.parameters + parameters, Projection((ExprItem(item),)))
+        clause = Clause(kind, values, payload=items.outputs()[0][0])
+        return Query(self, clause, f"{self.key}|{kind}", self.parameters + parameters, items)
 
     def _replayed(self, items: Projection, without: AbstractSet[str] = frozenset()) -> "Query[Any, R]":
         """Return the same clauses over other items, with the values of this query; some kinds of them left out."""
@@ -545,12 +572,19 @@ class Query(
         """Return another query whose rows go through the functions and combinations of this one."""
         return Query(query._previous, query._clause, query.key, query.parameters, query._projection, self._steps)
 
-    def _fetched(self, repository: Stores[R]) -> Awaitable[list[T_co]]:
-        """Return what `all` awaits."""
+    def _fetched(self, repository: Stores[R], one: "One[T_co, R] | None" = None) -> Awaitable[list[T_co]]:
+        """Return what `all` awaits; `one` is this query with a key of its own."""
         if self._steps and self._combines():
-            return combined(self, repository).fetch(repository._executor)
-        operation, decode = self._compiled(repository)
-        return repository._executor.fetch(operation, decode)
+            return combined(self if one is None else one._query, repository).fetch(repository._executor)
+        executor = repository._executor
+        gateway = executor.gateway
+        operation = gateway.compile(self if one is None else one)
+        if not operation.reads <= repository._relations:
+            repository._require(operation.reads)
+        ready = self._projection.ready
+        if ready is None or ready[0] is not gateway.codecs or self._steps:
+            return executor.fetch(operation, decoder(self._projection, self._steps, gateway.codecs))
+        return executor.fetch(operation, ready[1])
 
     def _compiled(self, repository: Stores[R]) -> tuple[Operation, Decode[T_co]]:
         gateway = repository._executor.gateway
@@ -616,16 +650,17 @@ class Query(
 
 def whole(described: RelationInfo, *, wrapped: bool) -> Query[Any, Any]:
     """Return the query of all rows of a relation, as models or wrappers. It is the same object every time."""
-    known = _WHOLE.get((described.token, wrapped))
+    table = _OF_WRAPPERS if wrapped else _OF_MODELS
+    known = table.get(described.token)
     if known is None:
         item = ModelItem(described.relation, wrapped)
         known = begun(Projection((item,)), described.relation)
         if described.primary_key:
             places = [Placeholder(index, each.attribute) for index, each in enumerate(described.primary_key)]
-            known._by_key = known._with_key(tuple(places) if len(places) > 1 else places[0])
-        if len(_WHOLE) >= WHOLE_LIMIT:
-            _WHOLE.clear()
-        _WHOLE[described.token, wrapped] = known
+            known._by_key = One(known._with_key(tuple(places) if len(places) > 1 else places[0]))
+        if len(table) >= WHOLE_LIMIT:
+            table.clear()
+        table[described.token] = known
     return known
 
 
@@ -635,7 +670,10 @@ def _grown(query: Query[Any, Any], clause: Clause, key: str, parameters: tuple[A
 
 
 WHOLE_LIMIT: Final = 1024
-_WHOLE: Final[dict[tuple[str, bool], Query[Any, Any]]] = {}
+_OF_MODELS: Final[dict[str, Query[Any, Any]]] = {}
+_OF_WRAPPERS: Final[dict[str, Query[Any, Any]]] = {}
+
+_new: Final = object.__new__
 
 
 def begun(items: Projection, relation: Any = None) -> Query[Any, Any]:

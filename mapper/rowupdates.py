@@ -31,7 +31,12 @@ EXACT: Final = frozenset({str, bytes, int, bool, type(None), date, datetime, tim
 
 
 class RowUpdater:
-    """Reads the wrappers of one relation's rows, and what is to become of them."""
+    """
+    Reads the wrappers of one relation's rows, and what is to become of them.
+
+    Attributes:
+        simple_type: The type of keys that are one value, and tell all that is to be known of a row; else None.
+    """
 
     __slots__ = (
         "_attributes",
@@ -40,13 +45,13 @@ class RowUpdater:
         "_model",
         "_shapes",
         "_simple_key",
-        "_simple_type",
         "_singles",
         "_told",
         "_touching",
         "_unique",
         "_wrapper",
         "described",
+        "simple_type",
     )
 
     def __init__(self, described: RelationInfo) -> None:
@@ -66,7 +71,7 @@ class RowUpdater:
         alone = not self._composite and described.mapping.version_of is None
         self._simple_key = described.mapping.key_of if alone else None
         python = described.primary_key[0].type.python if alone and described.primary_key else None
-        self._simple_type = python if python in EXACT else None
+        self.simple_type = python if python in EXACT else None
 
     def key_of(self, row: object) -> Values:
         """
@@ -159,7 +164,7 @@ class RowUpdater:
         shape, kind = self._singles.get(assignment.attribute), type(row)
         if shape is None:
             return None
-        if kind is self._simple_type:
+        if kind is self.simple_type:
             return shape, (assignment.value, row)
         key_of = self._simple_key
         if kind is not self._wrapper or key_of is None or (key := key_of(row)) is None:

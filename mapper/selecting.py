@@ -4,7 +4,8 @@
 Relations, models, columns and expressions go in; a query whose row type follows from them comes out.
 """
 
-from typing import Any, Generic, LiteralString, Never, overload
+from functools import lru_cache
+from typing import Any, Final, Generic, LiteralString, Never, overload
 
 from attrs import evolve
 from typing_extensions import TypeVar
@@ -50,6 +51,10 @@ R9 = TypeVar("R9", default=Never)
 R10 = TypeVar("R10", default=Never)
 
 
+KNOWN: Final = 1024
+"""Of how many classes it is remembered what selecting them gives."""
+
+
 class SelectModel(Generic[M]):
     """A model to be read, from a relation that is yet to be said."""
 
@@ -65,16 +70,26 @@ class SelectModel(Generic[M]):
         Raises:
             QueryError: The relation stores another model.
         """
-        described = info(relation)
-        if described.model is not self._model:
-            raise QueryError(
-                f"{described.relation.__name__} stores {_name(described.model)}, not {_name(self._model)}",
-                hint="select the relation's own model, or its columns with .into(...)",
-            )
-        return whole(described, wrapped=False)
+        model: Any = self._model
+        of: Any = relation
+        return _models(model, of) if isinstance(of, type) else _models_of(model, of)
 
     def __repr__(self) -> str:
         return f"<select {_name(self._model)} from nothing yet>"
+
+
+def _models_of(model: Any, relation: Any) -> Query[Any, Any]:
+    """Return the query of all models of a relation; see `SelectModel.from_`."""
+    described = info(relation)
+    if described.model is not model:
+        raise QueryError(
+            f"{described.relation.__name__} stores {_name(described.model)}, not {_name(model)}",
+            hint="select the relation's own model, or its columns with .into(...)",
+        )
+    return whole(described, wrapped=False)
+
+
+_models: Final = lru_cache(KNOWN)(_models_of)
 
 
 @overload
@@ -197,14 +212,27 @@ def select(*items: Any) -> Any:
     Raises:
         QueryError: An item is none of these, or a relation has no wrapper for want of a primary key.
     """
-    if len(items) == 1 and isinstance(items[0], type) and not _described(items[0]):
-        return SelectModel(items[0])
-    if len(items) == 1 and (described := _described(items[0])):
-        _require_wrapper(described)
-        return whole(described, wrapped=True)
+    if len(items) == 1:
+        only = items[0]
+        if isinstance(only, type):
+            return _selected(only)
+        if described := _described(only):
+            return _wrappers(described)
     if not items:
         raise QueryError("select of nothing", hint="name a relation, a model or columns: select(Posts.title)")
     return begun(Projection(tuple([_item(each) for each in items])))
+
+
+@lru_cache(KNOWN)
+def _selected(cls: type[Any]) -> Any:
+    """Return what selecting a class alone gives; it is the same object every time, as far as it is remembered."""
+    described = _described(cls)
+    return SelectModel(cls) if described is None else _wrappers(described)
+
+
+def _wrappers(described: RelationInfo) -> Query[Any, Any]:
+    _require_wrapper(described)
+    return whole(described, wrapped=True)
 
 
 @overload

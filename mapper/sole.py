@@ -6,7 +6,6 @@ The write of one row goes in; what comes out compiles its one operation, sends i
 that is done for one row.
 """
 
-from collections.abc import Coroutine
 from typing import Any
 
 from mapper.blaming import blame
@@ -16,28 +15,20 @@ from mapper.insertion import key_of, require_generated
 from mapper.stages import form_of, further_of
 from mapper.statements import InsertRows, UpdateRows
 from mapper.stores import Stores
-from mapper.writes import PushedRows, UpdatedRows, Write
+from mapper.writes import PushedRows, UpdatedRows
 
-__all__ = ["sole"]
+__all__ = ["insert_sole", "update_sole"]
 
 
-def sole(write: Write, repository: Stores[Any], owner: object) -> Coroutine[Any, Any, Committed] | None:
+async def insert_sole(write: PushedRows, repository: Stores[Any], owner: object) -> Committed:
     """
-    Return what commits the only row of a changeset; None where it is neither a new row nor an update by key.
+    Insert the only row of a changeset, which has neither a rule for conflicts nor refs, nor gives anything back.
 
     Args:
         write: With one row.
         repository: Where to; it may be a transaction.
         owner: Of the changeset's refs.
     """
-    if type(write) is PushedRows and write.conflict is None and write.returned is None and not write.refs:
-        return _insert(write, repository, owner)
-    if type(write) is UpdatedRows and not write.refs and not write.shape.differing:
-        return _update(write, repository, owner)
-    return None
-
-
-async def _insert(write: PushedRows, repository: Stores[Any], owner: object) -> Committed:
     shape, executor = write.shape, repository._executor
     gateway = executor.gateway
     if not shape.relations <= repository._relations:
@@ -55,12 +46,17 @@ async def _insert(write: PushedRows, repository: Stores[Any], owner: object) -> 
         blame(error, shape, rows, write.positions, done)
         raise
     done.inserted = 1
-    if shape.returning or shape.key_indexes:
+    ready = shape.ready
+    if ready is not None and ready[0] is gateway.codecs and shape.returning:
+        back, decode = result.rows[0], ready[1]
+        done._keys[0] = back[0] if decode is None else decode(back)
+    elif shape.returning or shape.key_indexes:
         done._keys[0] = key_of(shape, rows[0], result, gateway.codecs)
     return done
 
 
-async def _update(write: UpdatedRows, repository: Stores[Any], owner: object) -> Committed:
+async def update_sole(write: UpdatedRows, repository: Stores[Any], owner: object) -> Committed:
+    """Update the only row of a changeset, whose values have no refs; arguments as of `insert_sole`."""
     shape, executor = write.shape, repository._executor
     form = shape.form or form_of(shape)
     if not form.relations <= repository._relations:

@@ -211,7 +211,8 @@ class Compilation:
         encoded = list(parameters)
         for index, binding in self._bindings.items():
             encoded[index] = binding.encoded(encoded[index])
-        require_equal(parameters, self._equal)
+        if self._equal:
+            require_equal(parameters, self._equal)
         return tuple(encoded)
 
     def values(self, encoded: Sequence[Any], run: Run) -> Values:

@@ -8,7 +8,7 @@ such an operation.
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from gateways.memory.access import compile_access
 from gateways.memory.computing import Compilation, Run, View
@@ -21,12 +21,20 @@ from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
 from mapper.expressions import BOOLEAN, Attribute, Call, Expr, Order, Slot
 from mapper.functions import Aggregate, Window
+from mapper.making import maker_of
 from mapper.operations import Evaluate, GetByKey, Scan
 from mapper.relation import RelationInfo, info
 from mapper.statements import FromRelation, Select
 from mapper.types import Codecs
 
 __all__ = ["ReadPlan", "Reader", "evaluating", "key_of", "plan_of", "projection_of", "read_by_key", "scanning"]
+
+NOTHING: Final[frozenset[Any]] = frozenset()
+"""What reads write."""
+
+_evaluate: Final = maker_of(Evaluate)
+_scan: Final = maker_of(Scan)
+_get_by_key: Final = maker_of(GetByKey)
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -116,7 +124,7 @@ class _EvaluatePlan:
 
     def operation(self, parameters: Sequence[Any]) -> Evaluate:
         select = self._select
-        return Evaluate(select, self._compilation.encode(parameters), select.columns, select.reads)
+        return _evaluate(select, self._compilation.encode(parameters), select.columns, select.reads, NOTHING)
 
 
 class _ScanPlan:
@@ -141,7 +149,9 @@ class _ScanPlan:
         encoded = self._compilation.encode(parameters)
         limit = None if self._limit is None else self._limit((), encoded)
         offset = (None if self._offset is None else self._offset((), encoded)) or 0
-        return Scan(self._relation, self._columns, self._filter, encoded, self._order, limit, offset, reads=self._reads)
+        return _scan(
+            self._relation, self._columns, self._filter, encoded, self._order, limit, offset, None, self._reads, NOTHING
+        )
 
 
 class _KeyPlan:
@@ -166,7 +176,7 @@ class _KeyPlan:
         encoded = self._compilation.encode(parameters)
         key = tuple([encoded[each] for each in self._key])
         nothing = None in key or (self._limit is not None and encoded[self._limit] == 0)
-        return GetByKey(self._relation, () if nothing else (key,), self._columns, self._reads)
+        return _get_by_key(self._relation, () if nothing else (key,), self._columns, self._reads, NOTHING)
 
 
 def columns_of(select: Select) -> tuple[ColumnInfo, ...]:

@@ -13,6 +13,7 @@ from attrs import evolve
 from gateways.postgres.columns import array_of, parameter_type
 from gateways.postgres.literals import array_text
 from gateways.sql import Form
+from gateways.sql.forms import size
 from gateways.sql.pieces import Bind, Sql, joined, sql
 from mapper.types import Codecs, Encoder, Misfit, StorageType
 
@@ -129,18 +130,6 @@ def _has_none(codecs: Codecs, bind: Bind) -> Encoder:
     return lambda values: any(each is None for each in values)
 
 
-def _size(codecs: Codecs, bind: Bind) -> Encoder:
-    encode = codecs.encoder(bind.type)
-
-    def checked(value: Any) -> Any:
-        encoded = encode(value)
-        if encoded < 0:
-            raise Misfit(value, "a number of rows that is not negative")
-        return encoded
-
-    return checked
-
-
 def _tuples(position: int) -> Form:
     """One column of a list of tuples."""
 
@@ -168,6 +157,6 @@ FORMS: Final[Mapping[str, Form]] = {
     "column": _list,
     "known": _known,
     "has_none": _has_none,
-    "size": _size,
+    "size": size,
     **{f"tuples:{each}": _tuples(each) for each in range(COLUMNS)},
 }

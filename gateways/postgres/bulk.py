@@ -22,6 +22,7 @@ __all__ = [
     "ORDER",
     "Bulk",
     "columns_of",
+    "listed",
     "names_of",
     "quoted",
     "rows_of",
@@ -36,6 +37,11 @@ GIVEN: Final = '"mapper given"'
 
 ORDER: Final = '"mapper order"'
 
+_INTEGERS: Final = frozenset({"bigint", "integer", "smallint"})
+
+DONE: Final = '"mapper done"'
+"""The name of the rows that were written."""
+
 _TYPE: Final = r"""(?:\w+|"(?:[^"]|"")*")(?:\."(?:[^"]|"")*")?(?:\[\])?"""
 _PLACE: Final = re.compile(rf"""('(?:[^']|'')*'|"(?:[^"]|"")*")|\$(\d+)::({_TYPE})""")
 
@@ -45,12 +51,18 @@ class Bulk:
     """
     A write of single rows by key, for many rows.
 
+    Both texts have a parameter for each value of a row, which is the array of that value of all rows.
+
     Attributes:
-        sql: With a parameter for each value of a row, which is the array of that value of all rows. It gives back the
-            positions, from 1, of the rows that were written.
+        sql: It gives back the positions, from 1, of the rows that were written.
+        whole: It writes all of the rows or fails, with a division by zero where one of them was not written. So it
+            needs no transaction around it. A further parameter is the number of rows.
+        numbers: The indexes of values that `whole` takes as text, as `listed` makes it: those that are integers.
     """
 
     sql: str
+    whole: str
+    numbers: tuple[int, ...]
 
 
 @lru_cache(1024)
@@ -62,19 +74,54 @@ def columns_of(sql: str) -> tuple[str, ...] | None:
 
 
 @lru_cache(1024)
-def written_together(sql: str, width: int) -> Bulk | None:
+def written_together(sql: str, width: int, key: int | None = None) -> Bulk | None:
     """
     Return a write of single rows, `UPDATE … WHERE key = $3::bigint` or a delete, for many rows; None where that cannot
     be.
+
+    Args:
+        width: How many values a row has.
+        key: The number of the parameter that is the whole key, from 1; None where the key has several.
     """
     types = columns_of(sql)
     head, where, condition = sql.rpartition(" WHERE ")
     if types is None or not where or len(types) != width:
         return None
-    source = f"{rows_of(types)} AS {GIVEN} ({', '.join([*[_name(each + 1) for each in range(width)], ORDER])})"
-    verb = "USING" if head.startswith("DELETE ") else "FROM"
-    text = f"{_placed(head)} {verb} {source} WHERE {_placed(condition)} RETURNING {GIVEN}.{ORDER}"
-    return Bulk(text)
+    head = f"{_placed(head)} {'USING' if head.startswith('DELETE ') else 'FROM'}"
+    numbers = tuple([index for index, each in enumerate(types) if each in _INTEGERS])
+    arrays = [f"${index + 1}::{array_of(each)}" for index, each in enumerate(types)]
+    texts = [each.replace("::", "::text::") if index in numbers else each for index, each in enumerate(arrays)]
+    names = ", ".join([_name(each + 1) for each in range(width)])
+    where = f"WHERE {_placed(condition)}"
+    ordered = f"{rows_of(types)} AS {GIVEN} ({names}, {ORDER}) {where}{_among(condition, arrays, key)}"
+    together = f"unnest({', '.join(texts)}) AS {GIVEN} ({names}) {where}{_among(condition, texts, key)}"
+    done = f"WITH {DONE} AS ({head} {together} RETURNING 1)"
+    return Bulk(
+        sql=f"{head} {ordered} RETURNING {GIVEN}.{ORDER}",
+        whole=f"{done} SELECT 1 / (count(*) = ${width + 1}::bigint)::integer FROM {DONE}",
+        numbers=numbers,
+    )
+
+
+def listed(numbers: Sequence[int | None]) -> str:
+    """
+    Return integers as the server reads an array of them from text. asyncpg, which writes it in binary, looks at each item
+    several times, so that it takes three times as long, and longer than the server takes to read the text.
+    """
+    return f"{{{str(list(numbers))[1:-1].replace('None', 'NULL')}}}"
+
+
+def _among(condition: str, arrays: Sequence[str], key: int | None) -> str:
+    """
+    Return the condition that the key is one of those given, which says nothing new, but what is to be looked up in the
+    key's index: without it the server reads the whole table, or looks for one row after the other.
+    """
+    found = _PLACE.search(condition)
+    while found is not None and not found[2]:
+        found = _PLACE.search(condition, found.end())
+    if key is None or found is None or int(found[2]) != key:
+        return ""
+    return f" AND {condition[: found.start()]}ANY({arrays[key - 1]})"
 
 
 def _placed(text: str) -> str:

@@ -17,7 +17,7 @@ from gateways.postgres.raw import nature, run_raw, text_of
 from gateways.postgres.session import Session
 from gateways.postgres.shelter import Sheltered, given_up_after, was_outlasted
 from gateways.postgres.transactions import control
-from gateways.postgres.updating import affected, write_each
+from gateways.postgres.updating import write
 from gateways.postgres.upserting import upsert
 from mapper.errors import ReadOnly, Unsupported
 from mapper.operations import (
@@ -130,17 +130,6 @@ async def _query(session: Session, operation: QuerySql) -> Result:
     return Result(rows, len(rows))
 
 
-def _write(session: Session, operation: UpdateSql | DeleteSql) -> Coroutine[Any, Any, Result]:
-    return write_each(session, operation) if operation.many else _write_where(session, operation)
-
-
-async def _write_where(session: Session, operation: UpdateSql | DeleteSql) -> Result:
-    if operation.returning:
-        rows = list(map(tuple, await session.driver.fetch(operation.sql, *operation.parameters)))
-        return Result(rows, len(rows))
-    return Result(count=affected(await session.driver.execute(operation.sql, *operation.parameters)))
-
-
 async def _control(session: Session, operation: Transaction) -> Result:
     await control(session, operation)
     return Result()
@@ -148,8 +137,8 @@ async def _control(session: Session, operation: Transaction) -> Result:
 
 WRITERS: Final[dict[type[Any], Callable[[Session, Any], Coroutine[Any, Any, Result]]]] = {
     Insert: insert,
-    UpdateSql: _write,
-    DeleteSql: _write,
+    UpdateSql: write,
+    DeleteSql: write,
     Upsert: upsert,
 }
 """What always changes the store."""

@@ -28,7 +28,7 @@ from gateways.postgres.inspection import columns_query, keeps, stored_columns, s
 from gateways.postgres.merging import Merging, MergingCompiler
 from gateways.postgres.plans import analysing, asking, plan_of
 from gateways.postgres.raw import nature, run_alone
-from gateways.postgres.reading import decoded
+from gateways.postgres.reading import decoded, rows_for
 from gateways.postgres.scoping import SchemaCompilers, Scoped, drift, locked
 from gateways.postgres.session import Session
 from gateways.postgres.settings import STATEMENTS, Password, Settings
@@ -239,7 +239,7 @@ class PostgresGateway(Gateway):
             await self._require_stale(session, error, operation, began)
             return await self._fetch(operation, decode, None)
         self._pool.give(session)
-        return decode(list(map(tuple, records)), ())
+        return decode(rows_for(decode, records), ())
 
     async def _fetch(self, operation: Operation, decode: Decode[T], measured: Measured | None) -> list[T]:
         sql, parameters = readable(operation)

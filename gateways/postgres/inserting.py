@@ -18,10 +18,13 @@ from gateways.postgres.session import Session
 from gateways.postgres.transactions import atomic
 from mapper.columns import ColumnInfo
 from mapper.errors import StatementError
+from mapper.making import maker_of
 from mapper.operations import Insert, Result, Upsert
 from mapper.relation import RelationInfo, info
 
 __all__ = ["Told", "insert", "tells_keys", "text_of", "told_together"]
+
+_result: Final = maker_of(Result)
 
 COPY_FROM: Final = 200
 """The number of rows from which COPY pays for its round trips."""
@@ -32,7 +35,7 @@ async def insert(session: Session, operation: Insert) -> Result:
     rows = operation.rows
     if len(rows) == 1 and operation.returning and operation.sql:
         # As `_insert_one`, which is spared a coroutine here.
-        return Result(list(map(tuple, await session.driver.fetch(operation.sql, *rows[0]))), 1)
+        return _result(list(map(tuple, await session.driver.fetch(operation.sql, *rows[0]))), 1, 0, 0, 0, ())
     if len(rows) == 1:
         return await _insert_one(session, operation, rows[0])
     if not rows:

@@ -17,7 +17,7 @@ from gateways.postgres.session import Session
 from mapper.gateway import Decode
 from mapper.operations import Operation, QuerySql
 
-__all__ = ["decoded", "fetch_on"]
+__all__ = ["decoded", "fetch_on", "rows_for"]
 
 T = TypeVar("T")
 
@@ -34,10 +34,15 @@ async def fetch_on(session: Session, operation: Operation, decode: Decode[T], ev
         reraise(failed(session, error, operation, measured), error)
 
 
+def rows_for(decode: Decode[Any], records: Sequence[Any]) -> Sequence[Any]:
+    """Return the driver's records for a function: tuples, unless it unpacks whatever can be unpacked."""
+    return records if hasattr(decode, "unpacks") else list(map(tuple, records))
+
+
 def decoded(records: Sequence[Any], operation: Operation, decode: Decode[T], measured: Measured | None) -> list[T]:
     """Make objects of all of the driver's rows, and tell of the operation."""
     names = () if (isinstance(operation, QuerySql) and operation.columns) or not records else tuple(records[0].keys())
-    rows = list(map(tuple, records))
+    rows = rows_for(decode, records)
     if measured is None:
         return decode(rows, names)
     return measured.decoded(operation, rows, names, decode)

@@ -31,7 +31,6 @@ class Sheltered(Generic[T]):
 
     __slots__ = (
         "_asyncio_future_blocking",
-        "_broken_off",
         "_cancelled",
         "_hasten",
         "_over",
@@ -45,7 +44,7 @@ class Sheltered(Generic[T]):
     def __init__(self, work: Coroutine[Any, Any, T], hasten: "Callable[[Sheltered[T]], object] | None" = None) -> None:
         self._work = work
         self._hasten = hasten
-        self._broken_off = self._over = False
+        self._over = False
         self._waits: Any = None
         self._cancelled: asyncio.CancelledError | None = None
         # Marks it as a future that nobody waits for yet (asyncio.isfuture).
@@ -53,12 +52,20 @@ class Sheltered(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         result: T | None = None
+        broken_off = False
         send = self._work.send
         try:
             while True:
                 self._waits = waits = send(None)  # a future; None for the next turn of the loop
+                if waits is not None:
+                    # What a coroutine yields to its task is marked as being waited for (asyncio.isfuture); now this is.
+                    waits._asyncio_future_blocking = False
+                    self._asyncio_future_blocking = True
+                    self.add_done_callback = waits.add_done_callback
+                    self.done = waits.done
+                    self.get_loop = waits.get_loop
                 try:
-                    yield None if waits is None else self._in_place_of(waits)
+                    yield None if waits is None else self
                 except BaseException as error:
                     self._take(error, waits)
         except StopIteration as stop:
@@ -73,28 +80,19 @@ class Sheltered(Generic[T]):
             self._forget()
             if self._cancelled is None:
                 raise
-            self._broken_off = True
+            broken_off = True
         finally:
             self._over = True
             self._work.close()
         cancelled, self._cancelled = self._cancelled, None
         if cancelled is not None:
             # A class of its own would not do: `asyncio.timeout` takes no subclass for a cancellation.
-            cancelled.outlasted = not self._broken_off  # type: ignore[attr-defined]
+            cancelled.outlasted = not broken_off  # type: ignore[attr-defined]
             try:
                 raise cancelled
             finally:
                 del cancelled  # which knows this frame
         return result  # type: ignore[return-value]  # None only where T is
-
-    def _in_place_of(self, future: Any) -> "Sheltered[T]":
-        # What a coroutine yields to its task is marked as being waited for (asyncio.isfuture); now this is.
-        future._asyncio_future_blocking = False
-        self._asyncio_future_blocking = True
-        self.add_done_callback = future.add_done_callback
-        self.done = future.done
-        self.get_loop = future.get_loop
-        return self
 
     def _forget(self) -> None:
         """Let go of the future that failed: it has the error, which knows the frames, which know the future."""

@@ -16,11 +16,12 @@ from typing import Any, Final, Generic
 from typing_extensions import TypeVar
 
 from gateways.postgres.connections import Connections
+from gateways.postgres.cursors import opened
 from gateways.postgres.errors import reraise
 from gateways.postgres.events import Events, Measured
 from gateways.postgres.execution import failure, may_write, readable
 from gateways.postgres.raw import alters
-from gateways.postgres.reading import fetch_on
+from gateways.postgres.reading import fetch_on, rows_for
 from gateways.postgres.session import Session
 from gateways.postgres.transactions import commit
 from mapper.errors import QueryError
@@ -190,18 +191,20 @@ class PostgresBatches(Generic[T]):
             sql, parameters = readable(self._operation)
             lease.session.altered = lease.session.altered or alters(self._operation)
             await lease.begin()
-            self._cursor = await driver.cursor(sql, *parameters)
+            self._cursor, first = await opened(driver, sql, parameters, size)
+            return first
         records: Sequence[Any] = await self._cursor.fetch(size)
         return records
 
     def _decoded(self, records: Sequence[Any]) -> list[T]:
         self._rows += len(records)
         names = tuple(records[0].keys()) if self._named and records else ()
+        rows = rows_for(self._decode, records)
         if self._measured is None:
-            return self._decode(list(map(tuple, records)), names)
+            return self._decode(rows, names)
         began = perf_counter()
         try:
-            return self._decode(list(map(tuple, records)), names)
+            return self._decode(rows, names)
         finally:
             self._measured.decoding += perf_counter() - began
 

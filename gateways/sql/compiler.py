@@ -7,7 +7,7 @@ shape: after that a look-up finds it, and the values are bound.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import evolve
 
@@ -25,6 +25,7 @@ from mapper.capabilities import Capabilities
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
 from mapper.gateway import Drift
+from mapper.making import maker_of
 from mapper.operations import (
     DeleteSql,
     Insert,
@@ -54,6 +55,9 @@ from mapper.types import Codecs
 __all__ = ["SqlCompiler"]
 
 Compile: TypeAlias = Callable[[Any], SqlOperation]
+
+_inserting: Final = maker_of(Insert)
+_updating: Final = maker_of(UpdateSql)
 
 
 class SqlCompiler:
@@ -99,9 +103,9 @@ class SqlCompiler:
             ValueNotStorable: One of its values cannot be stored exactly.
             QueryError: It is wrong in itself.
         """
-        compile_write = self._writers.get(type(statement))
-        if compile_write is not None:
-            return compile_write(statement)
+        kind = type(statement)
+        if kind in self._writers:
+            return self._writers[kind](statement)
         key: str = statement.key  # type: ignore[union-attr]  # writes are dealt with above
         plan = self._plans.young.get(key)
         if plan is None:
@@ -200,9 +204,12 @@ class SqlCompiler:
         plan = self._plans.young.get(key)
         if plan is None:
             plan = self._plan(key, partial(self._insert_plan, statement))
-        rows = plan.binder.bind_rows(statement.rows)
+        try:
+            rows = plan.binder.fast_rows(statement.rows)
+        except ValueError:
+            rows = plan.binder.bind_rows(statement.rows)  # which tells what was refused
         if conflict is None:
-            return Insert(plan.relation, columns, rows, returning, plan.sql, plan.reads, plan.writes, plan.schema)
+            return _inserting(plan.relation, columns, rows, returning, plan.sql, plan.reads, plan.writes, plan.schema)
         more = () if plan.more is None else plan.more.bind(conflict.parameters)
         return Upsert(
             plan.relation, columns, rows, conflict, returning, plan.sql, more, plan.reads, plan.writes, plan.schema
@@ -238,8 +245,11 @@ class SqlCompiler:
         plan = self._plans.young.get(key)
         if plan is None:
             plan = self._plan(key, partial(self._update_rows_plan, statement))
-        parameters = plan.binder.bind_rows(rows)
-        return UpdateSql(
+        try:
+            parameters = plan.binder.fast_rows(rows)
+        except ValueError:
+            parameters = plan.binder.bind_rows(rows)  # which tells what was refused
+        return _updating(
             plan.sql, parameters, plan.relation, True, (), plan.reads, plan.writes, plan.key_at, plan.probe
         )
 

@@ -10,9 +10,22 @@ from typing import Any, Final
 
 from gateways.sql.dialect import Form
 from gateways.sql.pieces import Bind
-from mapper.types import Codecs, Encoder, Misfit
+from mapper.types import Codecs, Encoder, Misfit, StorageType
 
-__all__ = ["FORMS", "encoded_items", "known_items"]
+__all__ = ["FORMS", "as_it_is", "encoded_items", "known_items", "size"]
+
+
+def as_it_is(encode: Encoder) -> str | None:
+    """
+    Return the condition on `{0}` on which an encoder returns what it is given; None where there is none.
+
+    An encoder that is no storage type's own `check` may have one as an attribute; see `StorageType.as_it_is`.
+    """
+    type_ = getattr(encode, "__self__", None)
+    if isinstance(type_, StorageType):
+        return type_.as_it_is if encode == type_.check else None
+    condition: str | None = getattr(encode, "as_it_is", None)
+    return condition
 
 
 def encoded_items(values: Any, encode: Encoder) -> list[Any]:
@@ -59,7 +72,8 @@ def _value(codecs: Codecs, bind: Bind) -> Encoder:
     return codecs.encoder(bind.type)
 
 
-def _size(codecs: Codecs, bind: Bind) -> Encoder:
+def size(codecs: Codecs, bind: Bind) -> Encoder:
+    """Return what binds a number of rows, which is not negative."""
     encode = codecs.encoder(bind.type)
 
     def checked(value: Any) -> Any:
@@ -68,8 +82,10 @@ def _size(codecs: Codecs, bind: Bind) -> Encoder:
             raise Misfit(value, "a number of rows that is not negative")
         return encoded
 
+    condition = as_it_is(encode)
+    checked.as_it_is = condition and f"{condition} and {{0}} >= 0"  # type: ignore[attr-defined]  # see `as_it_is`
     return checked
 
 
-FORMS: Final[Mapping[str, Form]] = {"value": _value, "size": _size}
+FORMS: Final[Mapping[str, Form]] = {"value": _value, "size": size}
 """A value as it is encoded, and a number of rows."""

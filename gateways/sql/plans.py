@@ -6,17 +6,20 @@ Values go in, the parameters of an operation come out, or an error that names th
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, Final, Generic, TypeAlias
 
 from attrs import field, frozen
 from typing_extensions import TypeVar
 
 from gateways.sql.dialect import Dialect
+from gateways.sql.forms import as_it_is
 from gateways.sql.pieces import Bind, Place
 from mapper.errors import ValueNotStorable
+from mapper.making import unfrozen
 from mapper.operations import OutputColumn, QuerySql
 from mapper.source import Program, compiled
-from mapper.types import Codecs, Encoder, Misfit, StorageType
+from mapper.types import Codecs, Encoder, Misfit
 
 __all__ = ["LIMIT", "Binder", "CompiledSelect", "CompiledWrite", "Plans", "binder", "refused"]
 
@@ -103,7 +106,7 @@ class Binder:
             if plain is not None:
                 bound = f"v{number} if {plain} else {bound}"
             results.append(bound if bind.required else f"None if v{number} is None else {bound}")
-        lines = ["def bind(p):", *self._unchanged(), *values]
+        lines = ["def bind(p):", *self.unchanged("return p"), *values]
         lines.append(f"    return ({''.join([f'{each}, ' for each in results])})")
         return compiled("\n".join(lines), program.constants, "bind")
 
@@ -114,33 +117,34 @@ class Binder:
         Make a function that looks through rows in one loop, without a call for each, as long as they are bound as they
         are; the first that is not, and those behind it, are bound one by one.
         """
-        unchanged = self._unchanged()
-        if not unchanged or len(self.steps) > GENERATED:
+        unchanged = self.unchanged("continue")
+        if not unchanged:
             return lambda rows: list(map(bind, rows))
         _, names, condition, _ = [each.strip() for each in unchanged]
         program = Program()
         lines = [
             "def bind_rows(rows):",
-            "    number = 0",
             "    for p in rows:",
             f"        if type(p) is not tuple or len(p) != {len(self.steps)}:",
             "            break",
             f"        {names}",
             f"        {condition}",
-            "            number += 1",
             "            continue",
             "        break",
             "    else:",
             "        return list(rows)",
-            f"    return [*rows[:number], *[{program.constant('bind', bind)}(p) for p in rows[number:]]]",
+            f"    return {program.constant('bound_from', partial(_bound_from, bind))}(rows, p)",
         ]
         return compiled("\n".join(lines), program.constants, "bind_rows")
 
-    def _unchanged(self) -> list[str]:
-        """Return the lines that return the parameters themselves; none where they cannot be what is bound."""
+    def unchanged(self, then: str) -> list[str]:
+        """
+        Return the lines of a generated function that look whether the parameters `p` are bound as they are, and `then` do
+        something; none where they cannot be.
+        """
         plain = [_as_it_is(encode, number) for number, (_, encode) in enumerate(self.steps)]
         in_order = [index for index, _ in self.steps] == list(range(len(self.steps)))
-        if not plain or not in_order or None in plain:
+        if not plain or len(plain) > GENERATED or not in_order or None in plain:
             return []
         conditions = [
             f"({each})" if bind.required else f"(v{number} is None or {each})"
@@ -151,7 +155,7 @@ class Binder:
             f"    if type(p) is tuple and len(p) == {len(plain)}:",
             f"        {names}= p",
             f"        if {' and '.join(conditions)}:",
-            "            return p",
+            f"            {then}",
         ]
 
     def _bound(self, parameters: Sequence[Any]) -> tuple[Any, ...]:
@@ -170,17 +174,17 @@ class Binder:
         return error
 
 
-def _as_it_is(encode: Encoder, number: int) -> str | None:
-    """
-    Return the condition on which an encoder returns what it is given, the value of this number; None where there is none.
+def _bound_from(
+    bind: Callable[[Sequence[Any]], tuple[Any, ...]], rows: Sequence[tuple[Any, ...]], first: tuple[Any, ...]
+) -> list[tuple[Any, ...]]:
+    """Bind rows from the first on that is not bound as it is."""
+    number = next(index for index, each in enumerate(rows) if each is first)
+    return [*rows[:number], *map(bind, rows[number:])]
 
-    An encoder that is no storage type's own `check` may have one as an attribute; see `StorageType.as_it_is`.
-    """
-    type_ = getattr(encode, "__self__", None)
-    if isinstance(type_, StorageType):
-        condition = type_.as_it_is if encode == type_.check else None
-    else:
-        condition = getattr(encode, "as_it_is", None)
+
+def _as_it_is(encode: Encoder, number: int) -> str | None:
+    """Return the condition on which an encoder returns what it is given, the value of this number; None without one."""
+    condition = as_it_is(encode)
     return None if condition is None else condition.format(f"v{number}")
 
 
@@ -205,41 +209,51 @@ def refused(error: Exception, value: object, place: Place | None, *, row: int | 
 
 @frozen(eq=False)
 class CompiledSelect:
-    """A read: its text, how values are bound, what comes back, and the relations that it reads."""
+    """
+    A read: its text, how values are bound, what comes back, and the relations that it reads.
+
+    Attributes:
+        operation: Returns the operation with these values; raises `ValueNotStorable` where one of them is refused.
+    """
 
     sql: str
     binder: Binder
     columns: tuple[OutputColumn, ...]
     reads: frozenset[Any]
+    operation: Callable[[Sequence[Any]], QuerySql] = field(init=False)
 
-    def operation(self, parameters: Sequence[Any]) -> QuerySql:
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "operation", self._generated())
+
+    def _generated(self) -> Callable[[Sequence[Any]], QuerySql]:
         """
-        Return the operation with these values.
-
-        Raises:
-            ValueNotStorable: One of them is refused.
+        Make the one function that runs for every query: it looks at the values, and makes the operation without the
+        `__init__` of a frozen class, which takes as long as all the rest; see `mapper.making`.
         """
-        try:
-            bound = self.binder.fast(parameters)
-        except ValueError as error:
-            raise self.binder.refusal(parameters, error) from None
-        # The `__init__` of a frozen class takes three times as long as this, and this runs for every query.
-        made = _new(QuerySql)
-        _set_sql(made, self.sql)
-        _set_parameters(made, bound)
-        _set_columns(made, self.columns)
-        _set_reads(made, self.reads)
-        _set_writes(made, NONE)
-        return made
+        lines = ["def operation(p):", "    bound = None", *self.binder.unchanged("bound = p")]
+        lines += ["    if bound is None:", "        try:", "            bound = bind(p)"]
+        lines += ["        except ValueError as error:", "            raise refusal(p, error) from None"]
+        if _Unfrozen is None:
+            lines.append("    return operation_of(sql, bound, columns, reads)")
+        else:
+            lines += ["    made = unfrozen()", "    made.sql = sql", "    made.parameters = bound"]
+            lines += ["    made.columns = columns", "    made.reads = reads", "    made.writes = nothing"]
+            lines += ["    made.__class__ = operation_of", "    return made"]
+        constants = {
+            "bind": self.binder.fast,
+            "refusal": self.binder.refusal,
+            "sql": self.sql,
+            "columns": self.columns,
+            "reads": self.reads,
+            "nothing": frozenset(),
+            "unfrozen": _Unfrozen,
+            "operation_of": QuerySql,
+            "ValueError": ValueError,
+        }
+        return compiled("\n".join(lines), constants, "operation")
 
 
-_new: Final = object.__new__
-_set_sql: Final = QuerySql.__dict__["sql"].__set__
-_set_parameters: Final = QuerySql.__dict__["parameters"].__set__
-_set_columns: Final = QuerySql.__dict__["columns"].__set__
-_set_reads: Final = QuerySql.__dict__["reads"].__set__
-_set_writes: Final = QuerySql.__dict__["writes"].__set__
-NONE: Final[frozenset[Any]] = frozenset()
+_Unfrozen: Final = unfrozen(QuerySql)
 
 
 @frozen(eq=False)

@@ -104,6 +104,8 @@ def _decode_float(value: Any) -> float:
     raise _unreadable(value, "a number for a float")
 
 
+_decode_float.as_it_is = "type({0}) is float"  # type: ignore[attr-defined]  # see `mapper.types.Decoder`
+
 _PLAIN: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 

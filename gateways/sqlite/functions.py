@@ -25,6 +25,7 @@ zero and a result beyond the digits of `mapper.types.decimals` are errors. SQLit
 only that it failed; `Failures` keeps it.
 """
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -41,7 +42,10 @@ from gateways.sqlite.patterns import like
 from mapper.types import decimals
 from mapper.types.naming import shown
 
-__all__ = ["Failures", "register"]
+__all__ = ["IN_PYTHON", "Failures", "register"]
+
+IN_PYTHON: Final = re.compile(r"\b(?:decimal_\w+|interval_\w+|\w+_exact|\w+_of)\s*\(", re.IGNORECASE)
+"""A call of one of these functions in the text of a statement."""
 
 
 class Failures:

@@ -5,7 +5,6 @@ Statements go in and operations come out of `compile`; operations go in and resu
 visit to the thread of a connection.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,8 @@ from gateways.sqlite.connection import Hold
 from gateways.sqlite.dialect import SQLITE
 from gateways.sqlite.execution import asks_for_settings, begins_write, dismiss, execute_alone, run_program
 from gateways.sqlite.explaining import asking, plan_of
-from gateways.sqlite.inline import InlineReads
+from gateways.sqlite.glimpses import Glimpses
+from gateways.sqlite.inline import SPELL, InlineReads
 from gateways.sqlite.inspection import (
     columns_of,
     index_query,
@@ -83,7 +83,8 @@ class SQLiteGateway(Gateway):
         busy_timeout: Seconds to wait for locks of other processes before `LockTimeout`.
         read_only: The file is opened to read alone, and every write raises `ReadOnly`.
         inline_reads: Reads that have proven to be short, such as those by key, are done on the loop's own thread, on a
-            connection that is not counted.
+            connection that is not counted; and so are the first rows of streams that have proven to begin early, on
+            their own connection.
         pool_timeout: Seconds to wait for a connection, or for the turn to write, before `PoolTimeout`.
 
     Raises:
@@ -113,6 +114,7 @@ class SQLiteGateway(Gateway):
         self._compiler = SqlCompiler(SQLITE, SQLITE_CODECS)
         self._listeners = Listeners()
         self._inline = InlineReads(self._location) if inline_reads else None
+        self._glimpses = Glimpses() if inline_reads else None
         self._epoch = 0
 
     def __repr__(self) -> str:
@@ -180,13 +182,16 @@ class SQLiteGateway(Gateway):
         if self._epoch != self._pool.epoch:
             self._epoch = self._pool.epoch
             inline.begin()
-        objects = inline.read(operation, decode, trace, loop) if self._pool.may_read_beside() else None
+        objects: list[T] | None = None
+        if self._pool.may_read_beside():
+            if inline.spell < SPELL:
+                objects = inline.read(operation, decode, trace, loop)
+            else:
+                objects = await inline.read_in_turn(operation, decode, trace, loop)
         if objects is None:
             return await self._visit(operation, partial(inline.fetch, operation, decode, trace), trace)
         if trace is not None:
             self._listeners.tell(trace.events)
-        if inline.pause_due():
-            await asyncio.sleep(0)
         return objects
 
     async def execute(self, operation: Operation) -> Result:
@@ -223,6 +228,7 @@ class SQLiteGateway(Gateway):
             trace=trace,
             listeners=self._listeners,
             release=partial(self._pool.give, worker),
+            glimpses=self._glimpses if isinstance(operation, QuerySql) and operation.columns and not write else None,
         )
         await batches.begin()
         return batches

@@ -29,7 +29,8 @@ _WRITE_WATCH: Final = 0.1  # seconds between two looks at a lane of writes
 _TOGETHER: Final = 16  # visits that are reported to the loop at once …
 _REPORT: Final = 0.001  # … unless one of them was done this many seconds ago
 _SLACK: Final = 0.001  # seconds by which a timer may be early
-_STINT: Final = 64  # visits after which a thread gives its connection to whoever else waits for one
+_STINT: Final = 64  # visits after which a thread gives its connection to whoever else waits for one …
+_SHIFT: Final = 0.01  # … or seconds: 64 long reads would keep a writer waiting for as long as they take
 
 
 class Lane:
@@ -84,7 +85,8 @@ class Lane:
 
     def _work(self, worker: "Worker", loop: asyncio.AbstractEventLoop) -> None:
         """Do visits, in the connection's thread, until none is left."""
-        session, done, reported = worker.session, list[Visit[Any]](), time.perf_counter()
+        session, done, began = worker.session, list[Visit[Any]](), time.perf_counter()
+        reported = began
         for _ in range(_STINT):
             try:
                 visit = self._visits.popleft()
@@ -94,12 +96,13 @@ class Lane:
             done.append(visit)
             if session.unfinished():
                 session.rollback()
-            if session.spent:
+            now = time.perf_counter()
+            if session.spent or now - began > _SHIFT:
                 break
             # The last ones are reported when the connection is back: their callers find it free.
-            if self._visits and (len(done) >= _TOGETHER or time.perf_counter() - reported > _REPORT):
+            if self._visits and (len(done) >= _TOGETHER or now - reported > _REPORT):
                 call_soon(loop, _tell, done)
-                done, reported = [], time.perf_counter()
+                done, reported = [], now
         call_soon(loop, self._stop, worker, done, loop)
 
     def _stop(self, worker: "Worker", done: list[Visit[Any]], loop: asyncio.AbstractEventLoop) -> None:

@@ -6,7 +6,7 @@ A session and a read go in; objects come out, all at once or batch by batch.
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic
 
 from attrs import define, field
@@ -66,6 +66,21 @@ class Reading(Generic[T]):
     _idle_seconds: float = field(default=0.0, init=False)
     _idle_since: float = field(default=0.0, init=False)
 
+    @property
+    def sql(self) -> str:
+        """The statement's text."""
+        return statement(self._operation)[0]
+
+    @property
+    def parameters(self) -> Sequence[Any]:
+        """What is bound in it."""
+        return statement(self._operation)[1]
+
+    @property
+    def begun(self) -> bool:
+        """Whether the statement has been run."""
+        return self._cursor is not None
+
     def step(self, count: int, session: Session) -> list[T]:
         """
         Return at most so many objects, and keep the cursor for the next visit where there is more.
@@ -91,6 +106,30 @@ class Reading(Generic[T]):
             self._idle_since = time.perf_counter()
         return batch
 
+    def glimpse(self, count: int, session: Session, spent: Callable[[], bool]) -> list[T] | None:
+        """
+        Return at most so many objects, as `step` does, on any thread that has the session to itself; None where that
+        would take a while, and nothing was done.
+        """
+        began = time.perf_counter() if self._trace is not None else 0.0
+        rows = session.glimpse(*statement(self._operation), count + 1, spent)
+        if rows is None:
+            return None
+        self._began = began
+        try:
+            batch = self._made(rows, count)
+        except BaseException as error:
+            self.close(session)
+            self.ended(error)
+            raise
+        if self.exhausted:
+            self.ended()
+            return batch
+        self._cursor, self._kept = session.detach(), True
+        if self._trace is not None:
+            self._idle_since = time.perf_counter()
+        return batch
+
     def _resume(self, session: Session) -> None:
         session.enter_again(self._operation)
         if self._trace is not None:
@@ -112,7 +151,9 @@ class Reading(Generic[T]):
         """Return at most so many objects; it is exhausted when there is none beyond them."""
         assert self._cursor is not None
         # One row more than asked for tells whether there is more, and is handed out first the next time.
-        rows = self._carry + session.take(self._cursor, count + 1 - len(self._carry))
+        return self._made(self._carry + session.take(self._cursor, count + 1 - len(self._carry)), count)
+
+    def _made(self, rows: list[tuple[Any, ...]], count: int) -> list[T]:
         self.exhausted = len(rows) <= count
         self._carry = [] if self.exhausted else [rows.pop()]
         self._rows += len(rows)

@@ -10,7 +10,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from attrs import define, field
@@ -28,6 +28,9 @@ __all__ = ["Session"]
 
 _PATIENCE: Final = 0.1  # seconds of one wait for a lock; between two waits a cancelled visit gives up
 _PAUSE: Final = 0.002  # seconds between two waits, for locks on which SQLite does not wait by itself
+
+_TICK: Final = 100  # virtual-machine steps between two looks at the budget of a glimpse
+_LARGEST: Final = 2**15  # bytes that a row may have in a glimpse: one step reads a value of any length
 
 _WITHIN: Final = '"mapper operation"'  # the savepoint around one operation of several statements
 
@@ -59,7 +62,7 @@ class Session:
     closing: bool = field(default=False, init=False)
     streams: set[sqlite3.Cursor] = field(factory=set, init=False)
     _cursor: sqlite3.Cursor = field(init=False)
-    _patient: bool = field(default=True, init=False)
+    _waits: float = field(init=False)
     _query_only: bool = field(default=False, init=False)
     _begun: bool = field(default=False, init=False)
     _begun_by: "Visit[Any] | None" = field(default=None, init=False)
@@ -69,6 +72,7 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         self._cursor = self.raw.cursor()
+        self._waits = self._busy_seconds
 
     # Statements
 
@@ -121,6 +125,31 @@ class Session:
         self.streams.add(cursor)
         return cursor
 
+    def glimpse(
+        self, sql: str, parameters: Sequence[Any], count: int, spent: Callable[[], bool]
+    ) -> list[tuple[Any, ...]] | None:
+        """
+        Run a read without waiting for anything, and return its first rows, at most so many; the cursor stays open. None
+        where it is refused, or took too long.
+
+        Args:
+            spent: Is asked every hundred steps of SQLite's machine whether to give up.
+        """
+        raw = self.raw
+        try:
+            self._wait(0)
+            raw.set_progress_handler(spent, _TICK)
+            limit = raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LARGEST)
+            try:
+                return self._cursor.execute(sql, parameters).fetchmany(count)
+            finally:
+                raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limit)
+                raw.set_progress_handler(None, 0)
+        except DRIVER_ERRORS:
+            self._failures.take()
+            self.renew()
+            return None
+
     def renew(self) -> None:
         """Drop what is left to be read of the statement that was run last."""
         self._cursor.close()
@@ -152,7 +181,7 @@ class Session:
         try:
             return self._cursor.execute(sql, parameters)
         except sqlite3.OperationalError as error:
-            if self._patient or not is_busy(error):
+            if self._waits >= self._busy_seconds or not is_busy(error):
                 raise
             return self._run_when_free(sql, parameters, error)
 
@@ -191,10 +220,7 @@ class Session:
 
     def adapt(self, visit: "Visit[Any]") -> None:
         """Make the connection what the visit asks for. Costs nothing where it is that already."""
-        if self._patient != visit.patient:
-            seconds = self._busy_seconds if visit.patient else min(self._busy_seconds, _PATIENCE)
-            self._cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-            self._patient = visit.patient
+        self._wait(self._busy_seconds if visit.patient else min(self._busy_seconds, _PATIENCE))
         read_only = visit.read_only or self._read_only_begun
         if self._query_only != read_only:
             self._cursor.execute(f"PRAGMA query_only = {int(read_only)}")
@@ -202,9 +228,13 @@ class Session:
 
     def be_patient(self) -> None:
         """Wait for locks as long as the gateway was told to, for statements that the user gives to the driver."""
-        if not self._patient:
-            self._cursor.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
-            self._patient = True
+        self._wait(self._busy_seconds)
+
+    def _wait(self, seconds: float) -> None:
+        """Have SQLite itself wait for locks for so long."""
+        if self._waits != seconds:
+            self._cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+            self._waits = seconds
 
     def reads_only(self) -> bool:
         """Tell whether the open transaction was begun to read."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final, Generic
 
 from typing_extensions import TypeVar
 
+from gateways.sqlite.glimpses import Glimpses
 from gateways.sqlite.pool import Pool
 from gateways.sqlite.raw import readable
 from gateways.sqlite.reading import Reading, fetch
+from gateways.sqlite.session import Session
 from gateways.sqlite.tracing import Listeners, Trace
 from mapper.errors import QueryError
 from mapper.gateway import Decode
@@ -48,6 +50,7 @@ class SQLiteBatches(Generic[T]):
         "__weakref__",
         "_batch",
         "_ended",
+        "_glimpses",
         "_listeners",
         "_pool",
         "_reading",
@@ -68,6 +71,7 @@ class SQLiteBatches(Generic[T]):
         trace: Trace | None,
         listeners: Listeners,
         release: Callable[[], object],
+        glimpses: Glimpses | None = None,
     ) -> None:
         self._pool = pool
         self._worker = worker
@@ -79,10 +83,31 @@ class SQLiteBatches(Generic[T]):
         self._batch: list[T] | None = None
         self._running = False
         self._ended = False
+        self._glimpses = glimpses
 
     async def begin(self) -> None:
         """Run the statement and read the first batch, which the first `next` hands out."""
-        self._batch = await self._read()
+        if not await self._glimpsed():
+            self._batch = await self._read()
+
+    async def _glimpsed(self) -> bool:
+        """Read the first batch on the loop's own thread, if that is possible."""
+        glimpses = self._glimpses
+        if glimpses is None:
+            return False
+        try:
+            self._batch = glimpses.read(self._reading, self._worker, _FIRST, asyncio.get_running_loop())
+            if self._batch is None:
+                return False
+            next(self._sizes)
+            if self._reading.exhausted:
+                self._end()
+            if glimpses.pause_due():
+                await asyncio.sleep(0)
+        except BaseException as error:
+            self._end(error)
+            raise
+        return True
 
     async def next(self) -> Sequence[T] | None:
         """Return the next batch, or None after the last."""
@@ -120,7 +145,7 @@ class SQLiteBatches(Generic[T]):
         self._running = True
         self._worker.holder = asyncio.current_task()
         try:
-            batch = await self._worker.visit(partial(self._reading.step, next(self._sizes)))
+            batch = await self._worker.visit(self._step(next(self._sizes)))
         except BaseException as error:
             self._end(error)
             raise
@@ -129,6 +154,12 @@ class SQLiteBatches(Generic[T]):
         if self._reading.exhausted:
             self._end()
         return batch
+
+    def _step(self, count: int) -> Callable[[Session], list[T]]:
+        glimpses = self._glimpses
+        if glimpses is None or self._reading.begun:
+            return partial(self._reading.step, count)
+        return glimpses.learning(self._reading, count)
 
     async def aclose(self) -> None:
         """Give the connection back. Closing twice, or after the end, is a no-op."""
@@ -150,11 +181,17 @@ class SQLiteBatches(Generic[T]):
         self._ended = True
         self._batch = None if error is not None else self._batch
         if not self._reading.exhausted:
-            self._worker.post(partial(self._reading.close, self._worker.session))
+            self._close()
         if self._trace is not None:
             self._reading.ended(error)
             self._listeners.tell(self._trace.events)
         self._release()
+
+    def _close(self) -> None:
+        """Close the cursor: at once where that is possible, else in its thread, before what else is sent there."""
+        glimpses = self._glimpses
+        if glimpses is None or not self._pool.on_loop() or not glimpses.close(self._reading, self._worker):
+            self._worker.leave(self._reading.close)
 
     def __del__(self) -> None:
         if not getattr(self, "_ended", True):

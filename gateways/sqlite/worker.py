@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import aiosqlite
@@ -39,7 +40,7 @@ class Worker:
         ended: It is closed, or about to be.
     """
 
-    __slots__ = ("__weakref__", "_thread", "driver", "ended", "holder", "session")
+    __slots__ = ("__weakref__", "_done", "_left", "_thread", "driver", "ended", "holder", "session")
 
     def __init__(self, driver: aiosqlite.Connection, session: Session, thread: threading.Thread) -> None:
         self.driver = driver
@@ -47,6 +48,7 @@ class Worker:
         self.holder: asyncio.Task[Any] | None = None
         self.ended = False
         self._thread = thread
+        self._left = self._done = 0
 
     @classmethod
     async def open(cls, location: Location) -> "Worker":
@@ -101,6 +103,24 @@ class Worker:
         ended meanwhile, and dies of it. Its queue takes None in the future's place.
         """
         self.driver._tx.put_nowait((None, _Errand(work)))
+
+    def leave(self, work: Callable[[Session], object]) -> None:
+        """Queue work that does not raise and that nobody waits for. To be called on the loop."""
+        self._left += 1
+        self.post(partial(self._do_left, work))
+
+    def _do_left(self, work: Callable[[Session], object]) -> None:
+        try:
+            work(self.session)
+        finally:
+            self._done += 1
+
+    def at_rest(self) -> bool:
+        """
+        Tell whoever holds the connection, and waits for no visit, whether its thread does nothing with the session:
+        then the loop's thread may use it.
+        """
+        return self._left == self._done and not self.ended
 
     async def end(self) -> None:
         """Close the connection behind what is queued, and wait until its thread has ended."""

@@ -15,7 +15,12 @@ Encoder: TypeAlias = Callable[[Any], Any]
 """Validates a value and makes the store's own of it in one call. Raises `Misfit`."""
 
 Decoder: TypeAlias = Callable[[Any], Any]
-"""Makes the Python value of a stored one that is not NULL. Raises `ValueError` for what cannot be one."""
+"""
+Makes the Python value of a stored one that is not NULL. Raises `ValueError` for what cannot be one.
+
+It may have an attribute `as_it_is`: source of a condition on `{0}` that holds for values, the commonest ones, which it
+returns as they are.
+"""
 
 
 class Codecs(Protocol):

@@ -42,7 +42,7 @@ _FINITE: Final = (
 class Integer(StorageType[int]):
     """`int` of 64 bits with sign. A bool is refused; an int subclass such as an `IntEnum` becomes an int."""
 
-    as_it_is: ClassVar[str | None] = f"type({{0}}) is int and {SMALLEST} <= {{0}} <= {LARGEST}"
+    as_it_is: ClassVar[str | None] = "type({0}) is int and {0}.bit_length() < 64"
 
     @property
     def python(self) -> type[int]:

@@ -2,7 +2,8 @@
 The command: `./run bench [workloads] [--peers [names]] [--database NAME] [--rounds N] [--posts N] [--json FILE] [--plot FILE]`.
 
 Workloads are named as the table names them (`W1`, `W3-first`), or by their beginning (`W3`). `growth` alone shows how
-cost grows with the work instead, and `start` alone what it costs to begin. Exit code 1 means that a goal was missed.
+cost grows with the work instead, `stalls [--size MiB] [--seconds N]` how long the event loop stands still beside SQLite,
+and `start` what it costs to begin. Exit code 1 means that a goal was missed.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.benchmarks import growth, report, starting
+from tests.benchmarks import features, growth, report, stalls, starting
 from tests.benchmarks.databases import DATABASES, opened
 from tests.benchmarks.peer import PEERS, opened_peer
 from tests.benchmarks.plot import svg
@@ -35,8 +36,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--posts", type=int, default=100_000, help="rows of the table that is read (default: 100,000)")
     parser.add_argument("--json", type=Path, help="write what was measured there")
     parser.add_argument("--plot", type=Path, help="write a plot (SVG) there")
+    parser.add_argument("--size", type=int, default=128, help="of stalls: MiB of the table (default: 128)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of stalls: how long at a time (default: 1.5)")
     found = parser.parse_args(given)
-    found.instead = found.workloads[0] if found.workloads in (["growth"], ["start"]) else None
+    found.instead = found.workloads[0] if found.workloads in (["growth"], ["stalls"], ["start"]) else None
     found.chosen = [] if found.instead else [each for each in WORKLOADS if chosen(each, found.workloads)]
     if not found.chosen and not found.instead:
         parser.error(f"no workload is called {', '.join(found.workloads)}")
@@ -61,20 +64,35 @@ async def run(database: Database, options: argparse.Namespace) -> list[Measured]
     return found
 
 
-async def grown(database: Database, options: argparse.Namespace) -> list[growth.Grown]:
-    """Measure how cost grows with the work, on one database."""
+async def grown(database: Database, options: argparse.Namespace) -> tuple[list[growth.Grown], list[features.Counted]]:
+    """Measure how cost grows with the work, and count what features cost that are off, on one database."""
     async with opened(database, options.posts) as bench:
         say(f"growth on {database}")
-        return [*await growth.rows(bench), growth.compiling(bench.gateway), await growth.listening(bench)]
+        counted = await features.counted(bench)
+        found = [*await growth.rows(bench), growth.compiling(bench.gateway), await growth.listening(bench)]
+        return found, counted
 
 
 def main_of_growth(options: argparse.Namespace) -> int:
     """Show how cost grows."""
-    found = [asyncio.run(growth.relations())]
+    found, counted = asyncio.run(growth.relations()), list[features.Counted]()
     for database in options.database or DATABASES:
-        found += asyncio.run(grown(database, options))
-    sys.stdout.write("\n".join([*growth.table(found), "", str(report.machine())]) + "\n")
-    return int(not all([each.met for each in found]))
+        more, off = asyncio.run(grown(database, options))
+        found += more
+        counted += off
+    lines = [*growth.table(found), "", *features.table(counted), "", str(report.machine())]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return int(not (all([each.met for each in found]) and all([each.met for each in counted])))
+
+
+async def main_of_stalls(options: argparse.Namespace) -> int:
+    """Show how long the event loop stands still."""
+    say(f"making a table of {options.size} MiB")
+    async with stalls.built(options.size, seconds=options.seconds) as made:
+        say(f"three rounds of {len(stalls.KINDS)} kinds of reads")
+        found = await stalls.measured(made)
+    sys.stdout.write("\n".join([*stalls.table(found), "", str(report.machine())]) + "\n")
+    return int(any([each.met is False for each in found]))
 
 
 def say(text: str) -> None:
@@ -87,6 +105,8 @@ def main(given: Sequence[str] | None = None) -> int:
     options = arguments(given)
     if options.instead == "growth":
         return main_of_growth(options)
+    if options.instead == "stalls":
+        return asyncio.run(main_of_stalls(options))
     if options.instead == "start":
         sys.stdout.write("\n".join([*starting.table(), "", str(report.machine())]) + "\n")
         return 0

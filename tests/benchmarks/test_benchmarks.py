@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from typing import Any
 
+import attrs
 import pytest
 
-from tests.benchmarks import growth
+from tests.benchmarks import features, growth, stalls
 from tests.benchmarks.__main__ import arguments
 from tests.benchmarks.databases import DATABASES, opened
 from tests.benchmarks.peer import PEERS, Peer, opened_peer
@@ -134,12 +135,14 @@ def test_workload_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str
 
 async def test_growth_is_measured_at_each_size(bench: Bench):
     found = [*await growth.rows(bench, (100, 1000, 10_000)), growth.compiling(bench.gateway, (1, 100, 1000))]
-    found += [await growth.relations((1, 2, 16)), await growth.listening(bench, 3)]
+    found += [*await growth.relations((1, 2, 16)), await growth.listening(bench, 3)]
     assert [[size for size, _ in each.costs] for each in found] == [
         [100, 1000, 10_000],
         [100, 1000, 10_000],
         [1000, 10_000],
         [1, 100, 1000],
+        [1, 2, 16],
+        [1, 2, 16],
         [1, 2, 16],
         [0, 1],
     ]
@@ -150,3 +153,42 @@ async def test_growth_is_measured_at_each_size(bench: Bench):
 def test_growth_counts_sizes_from_the_one_where_rows_matter():
     grown = growth.Grown(title="", unit="", costs=((1, 100.0), (10, 2.0), (100, 3.0)), bound=1.5, since=10)
     assert (grown.factor, grown.met) == (1.5, True)
+
+
+def test_growth_without_a_bound_is_shown_and_is_never_missed():
+    grown = growth.Grown(title="rows", unit="µs", costs=((1, 1.0), (2, 9.0)), bound=None)
+    assert grown.met
+    assert growth.table([grown]) == ["rows  1: 1.00, 2: 9.00 µs; factor 9.00"]
+
+
+async def test_feature_that_is_off_calls_no_more_functions_than_it_may(bench: Bench):
+    found = await features.counted(bench)
+    assert [each for each in found if not each.met] == []
+    assert len(features.table(found)) == len(found)
+
+
+def test_feature_that_calls_more_than_it_may_is_missed():
+    counted = features.Counted(title="", without=3, beside=5, most=1)
+    assert (counted.more, counted.met) == (2, False)
+
+
+async def test_stalls_are_measured_for_each_kind_and_way():
+    async with stalls.built(4, tasks=2, seconds=0.1) as made:
+        found = await stalls.measured(made, rounds=1)
+    idle, *others = found
+    assert (idle.way, idle.reads, idle.commits) == ("", 0, 0)
+    assert [(each.kind, each.way) for each in others] == [(kind, way) for kind in stalls.KINDS for way in stalls.WAYS]
+    assert all([each.reads > 0 for each in others if each.kind != "nothing"])
+    assert all([each.late and list(each.late) == sorted(each.late) for each in found])
+    assert len(stalls.table(found)) == len(found) + 1
+
+
+def stall(*own: float, way: str = "inline") -> stalls.Stall:
+    return stalls.Stall(way=way, kind="by key", late=(9.0,) * len(own), own=own, reads=1, commits=1)
+
+
+def test_stall_is_met_by_reads_on_the_loop_where_one_of_a_thousand_is_short():
+    assert stall(*[0.1] * 999, 5.0, 5.0).met is False
+    assert stall(*[0.1] * 2000, 5.0).met is True
+    assert stall(5.0, way="threads").met is None
+    assert attrs.evolve(stall(5.0), reads=0).met is None

@@ -5,7 +5,7 @@ import functools
 import gc
 import pickle
 import weakref
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 import pytest
@@ -62,6 +62,14 @@ class Preceded:
         assert type(self) is Preceded
 
 
+@attrs.frozen
+class Allotted:
+    id: int
+
+    def __new__(cls, *args: Any) -> Any:
+        return object.__new__(cls)
+
+
 @attrs.frozen(init=False)
 class Own:
     id: int
@@ -106,7 +114,7 @@ class Told:
 
 
 CALLED: list[Any] = [
-    Derived, Checked, Converted, Noted, Followed, Preceded, Own, WithDict, Mutable, Hashed, Computing, Told,
+    Derived, Checked, Converted, Noted, Followed, Preceded, Allotted, Own, WithDict, Mutable, Hashed, Computing, Told,
 ]  # fmt: skip
 
 
@@ -175,3 +183,23 @@ def _built(shape: Any, decode: Any) -> Build:
         Cell(2, None, False, "hidden", "Plains", "a number"),
     ]
     return Build(shape, tuple(zip(shape.fields, cells, strict=True)))
+
+
+M = TypeVar("M")
+
+
+@attrs.frozen
+class Boxed(Generic[M]):
+    model: M
+
+
+def test_generic_class_is_made_as_any_other():
+    make = maker(inspect_model(Boxed))
+    assert make is not None
+    made = make(1)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        made.model = 2
+    assert type(made) is Boxed
+    assert made == Boxed(1)
+    assert hash(made) == hash(Boxed(1))
+    assert pickle.loads(pickle.dumps(made)) == made

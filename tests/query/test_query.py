@@ -1,8 +1,12 @@
 """Queries as values: what they are equal to, what they refuse, and what their keys tell apart."""
 
 import copy
+import operator
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -11,8 +15,10 @@ from hypothesis import strategies as st
 
 from gateways.memory import MemoryGateway
 from mapper import functions as fn
+from mapper import types
 from mapper.columns import Column, column
-from mapper.errors import DeclarationError, QueryError
+from mapper.deferred import Placeholder
+from mapper.errors import DeclarationError, ManyRows, QueryError
 from mapper.expressions import Call, Expr, Parameter
 from mapper.preparing import prepared
 from mapper.query import Query
@@ -47,6 +53,9 @@ class Others(Relation[Other]):
     title: Column[str]
 
 
+class Board(Repository[Posts | Others]): ...
+
+
 @pytest.mark.feature("B9")
 def test_query_chained_leaves_the_first_one_as_it_was():
     base = select(Posts.title)
@@ -70,6 +79,24 @@ def test_query_equality_is_that_of_shape_and_values():
 
 def test_query_of_one_model_and_relation_is_made_once():
     assert select(Post).from_(Posts) is select(Post).from_(Posts)
+    assert select(Posts) is select(Posts)
+    assert select(Post).from_(Posts.named("p")).key != select(Post).from_(Posts).key
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        (Others, QueryError, "stores Other, not Post"),
+        (Post, DeclarationError, "is not a relation"),
+        ([], DeclarationError, "is not a relation"),
+    ],
+)
+def test_select_from_what_does_not_store_the_model_is_refused_every_time(
+    source: Any, error: type[Exception], message: str
+):
+    for _ in range(2):
+        with pytest.raises(error, match=message):
+            select(Post).from_(source)
 
 
 def test_query_reads_from_the_relation_of_its_first_column():
@@ -171,6 +198,106 @@ def test_prepared_query_is_built_once_and_keeps_its_signature():
     assert by_title("a").key == by_title("b").key
     assert len(calls) == 1
     assert by_title.__doc__ == "Find by title."
+
+
+def test_prepared_query_takes_arguments_in_any_order_and_beside_values_of_its_own():
+    @prepared
+    def between(low: int, high: int) -> Query[str, Posts]:
+        return select(Posts.title).where(Posts.visits < high, Posts.public == True, Posts.visits > low).limit(2)
+
+    @prepared
+    def twice(visits: int) -> Query[str, Posts]:
+        return select(Posts.title).where((Posts.visits == visits) | (Posts.id == visits))
+
+    assert [between(1, 5).parameters, between(high=6, low=2).parameters] == [(5, True, 1, 2), (6, True, 2, 2)]
+    assert [twice(3).parameters, twice(visits=4).parameters] == [(3, 3), (4, 4)]
+    assert type(twice(3)) is Query
+
+
+@pytest.mark.parametrize("arguments", [(), (1, 2, 3)])
+def test_prepared_query_refuses_another_number_of_arguments(arguments: tuple[int, ...]):
+    @prepared
+    def by_visits(low: int, high: int = 9) -> Query[str, Posts]:
+        return select(Posts.title).where(Posts.visits.between(low, high))
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match="argument"):
+            by_visits(*arguments)
+        assert by_visits(3).parameters == (3, 9)
+
+
+def test_prepared_function_that_is_refused_once_is_refused_again():
+    @prepared
+    def unused(title: str) -> Query[str, Posts]:
+        return select(Posts.title)
+
+    for _ in range(2):
+        with pytest.raises(QueryError, match="does not bind 'title'"):
+            unused("x")
+
+
+def test_one_that_is_found_is_as_its_query_in_every_way():
+    found, other = select(Post).from_(Posts).find(1), select(Post).from_(Posts).find(2)
+    query = select(Post).from_(Posts).where(Posts.id == 1)
+    assert found._query == query
+    assert (found.key, found.parameters) == (query.key, query.parameters)
+    assert str(found) == str(query)
+    assert found == select(Post).from_(Posts).find(1)
+    assert found != other
+    assert len({found, select(Post).from_(Posts).find(1), other}) == 2
+    assert other._query.parameters == other.with_parameters((2,)).parameters == (2,)
+    assert found._query is not select(Post).from_(Posts)
+
+
+async def test_one_that_is_found_through_a_join_of_many_rows_names_its_query():
+    blog = Board(MemoryGateway())
+    await blog.push_schema()
+    await blog.load(Posts, [Post("a")])
+    await blog.load(Others, [Other("x"), Other("y")])
+    found = select(Posts.title).from_(Posts).cross_join(Others).find(1)
+    with pytest.raises(ManyRows) as caught:
+        await found.execute(blog)
+    assert caught.value.query.parameters == (1,)
+    assert caught.value.count == 2
+
+
+def test_limit_and_offset_of_one_query_are_values_of_their_own():
+    query = select(Posts.title).limit(2).offset(3)
+    size: Any = Placeholder(0, "size")
+    assert query.parameters == (2, 3)
+    assert query.key == select(Posts.title).limit(size).offset(size).key
+    assembled: Any = query.assemble()
+    assert [assembled.limit.index, assembled.offset.index] == [0, 1]
+    assert (query.limit(7).parameters, query.parameters) == ((2, 3, 7), (2, 3))
+
+
+COMPARED: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+}
+
+
+@pytest.mark.parametrize("name", COMPARED)
+@pytest.mark.parametrize(
+    "value",
+    [1, True, "x", b"x", 1.5, Decimal("1.5"), date(2020, 1, 1), datetime(2020, 1, 1), timedelta(1), UUID(int=1)],
+)
+def test_comparison_with_a_value_is_as_the_nodes_are_made_by_themselves(name: str, value: Any):
+    for column_ in (Posts.id, Posts.body, Posts.price):
+        found = COMPARED[name](column_, value)
+        made = Call[bool, Any](
+            name, (column_, Parameter(value, column_.type.unlimited)), types.Boolean(), nullable=None
+        )
+        for one, other in ((found, made), (found.operands[1], made.operands[1])):
+            assert type(one) is type(other)
+            for part in ("key", "parameters", "type", "nullable"):
+                assert getattr(one, part) == getattr(other, part)
+        assert found.operands[0] is column_
+        assert repr(found) == repr(made)
 
 
 def test_prepared_query_that_asks_for_the_value_is_refused():

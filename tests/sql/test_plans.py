@@ -4,14 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import evolve
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateways.postgres.binding import FORMS as POSTGRES_FORMS
 from gateways.postgres.codecs import POSTGRES_CODECS
+from gateways.sql import plans
 from gateways.sql.pieces import Bind
 from gateways.sql.plans import GENERATED, Binder, Plans
+from gateways.sqlite.binding import FORMS as SQLITE_FORMS
 from gateways.sqlite.codecs import SQLITE_CODECS
 from mapper.deferred import Placeholder
+from mapper.operations import QuerySql
 from mapper.selecting import select
 from mapper.statements import InsertRows
 from mapper.types import Boolean, Float, Integer, StorageType, Text
@@ -133,6 +139,49 @@ def test_values_that_are_bound_as_they_are_stay_where_they_are():
     row = ("a name",)
     operation: Any = compiler().compile(InsertRows(Users, columns(Users, "name"), [row]))
     assert operation.rows[0] is row
+
+
+def test_operation_is_the_value_that_its_class_makes_and_cannot_be_changed():
+    operation: Any = compiler().compile(select(Posts.id).where(Posts.visits == 3))
+    with pytest.raises(FrozenInstanceError):
+        operation.sql = "DROP TABLE posts"
+    made = QuerySql(operation.sql, (3,), operation.columns, frozenset((Posts,)))
+    assert type(operation) is QuerySql
+    assert operation == made
+    assert hash(operation) == hash(made)
+    assert repr(operation) == repr(made)
+    assert evolve(operation, parameters=(4,)).parameters == (4,)
+
+
+def test_operation_is_the_same_where_its_class_has_no_twin(monkeypatch: pytest.MonkeyPatch):
+    query = select(Posts.id).where(Posts.visits == 3)
+    operation = compiler().compile(query)
+    monkeypatch.setattr(plans, "_Unfrozen", None)
+    assert compiler().compile(query) == operation
+
+
+def test_operation_has_the_values_of_its_own_query():
+    query = select(Posts.id).where(Posts.visits.in_([1]))
+    given_ = [1, 2]
+    bound = query.with_parameters((given_,))
+    before = compiled(bound)
+    given_.append(3)
+    assert [before, compiled(bound)] == [(before[0], ("[1,2]",)), (before[0], ("[1,2,3]",))]
+
+
+@given(value=VALUES)
+def test_number_of_rows_is_bound_by_all_ways_alike(value: Any):
+    binds = (Bind(0, (Integer(),), "size", required=True),)
+    for forms, codecs in ((SQLITE_FORMS, SQLITE_CODECS), (POSTGRES_FORMS, POSTGRES_CODECS)):
+        encode = forms["size"](codecs, binds[0])
+        binder = Binder(((0, encode),), binds)
+        fits = type(value) is int and 0 <= value < 2**63
+        for bind in (encode, lambda each, binder=binder: binder.fast((each,))[0]):
+            if fits:
+                assert bind(value) is value
+            else:
+                with pytest.raises(ValueError, match="expected"):
+                    bind(value)
 
 
 def test_shapes_of_inserts_share_a_plan():

@@ -15,7 +15,7 @@ from mapper.columns import Column
 from mapper.errors import NotJoined, QueryError, Unsupported
 from mapper.expressions import BOOLEAN, INTEGER, Call, Parameter, Slot
 from mapper.operations import OutputColumn, QuerySql
-from mapper.query import Query
+from mapper.query import COUNT, Query
 from mapper.relation import CommonTable, Relation, info
 from mapper.selecting import exists, optional, raw, scalar, select
 from mapper.statements import FromRelation, FromSelect, FromValues, Join, Select
@@ -207,7 +207,7 @@ def test_in_query_of_several_columns_compiles(store: Any):
 @pytest.mark.feature("T18")
 def test_count_and_exists_of_a_limited_query_count_its_rows(store: Any):
     limited = select(Posts.id).where(Posts.visits > 1).limit(2)
-    counted = limited._derived("count", (), fn.count())
+    counted = limited._derived("count", (), COUNT)
     assert compiled(counted) == (
         'SELECT count(*) FROM (SELECT "posts"."id" AS "c0" FROM "posts" WHERE "posts"."visits" > ? LIMIT ?) AS "counted"',
         (1, 2),
@@ -367,7 +367,7 @@ def test_raw_statement_is_the_whole_text(store: Any):
 def test_raw_statement_may_be_counted_and_limited(store: Any):
     query: Query[Any, Any] = raw(tuple[int], "select id from posts where id > ?", 1)
     assert compiled(query.limit(2)) == ('SELECT * FROM (select id from posts where id > ?) AS "raw" LIMIT ?', (1, 2))
-    assert run(store, query._derived("count", (), fn.count())) == [(4,)]
+    assert run(store, query._derived("count", (), COUNT)) == [(4,)]
 
 
 def test_raw_statement_has_no_columns_of_relations():

@@ -268,3 +268,19 @@ async def test_closing_ends_what_takes_long(gateway: SQLiteGateway, monkeypatch:
     results = await asyncio.gather(long, writing, return_exceptions=True)
     assert [type(each) for each in results] == [ConnectionLost, ConnectionLost]
     assert await count(gateway) == 0
+
+
+async def test_writer_does_not_wait_for_all_long_reads_that_were_asked_for_before(make: Make):
+    gateway = make(max_connections=1)
+    await gateway.execute(RawSql("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT)"))
+    read: list[int] = []
+
+    async def reading() -> None:
+        read.append(len(await gateway.fetch(numbers(50_000), plain)))
+
+    tasks = [asyncio.create_task(reading()) for _ in range(40)]
+    await asyncio.sleep(0)
+    await gateway.execute(insert("x"))
+    assert len(read) < 20
+    await asyncio.gather(*tasks)
+    assert read == [50_000] * 40

@@ -33,6 +33,7 @@ WORKLOADS: Final[tuple[Workload, ...]] = (
     read_related.WORKLOAD,
     compile_query.BUILT,
     compile_query.PREPARED,
+    compile_query.AGAIN,
     hit_cache.IN_MEMORY,
     hit_cache.WHOLE,
     hit_cache.IN_REDIS,
