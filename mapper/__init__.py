@@ -174,8 +174,14 @@ _PLACES: _typing.Final[_typing.Mapping[str, str]] = {
 _PLACE_OF: _typing.Final = {name: place for place, names in _PLACES.items() for name in names.split()}
 
 
+_MODULES: _typing.Final = frozenset({"cache", "progress", "schema", "testing", "types"})
+"""The packages and modules that users import from by themselves: `mapper.schema.describe` is found as it is."""
+
+
 def __getattr__(name: str) -> _typing.Any:
     """Import a name that is asked for the first time."""
+    if name in _MODULES:
+        return _import_module(f"mapper.{name}")
     if name == "fn":
         value: _typing.Any = _import_module("mapper.functions")
     elif (place := _PLACE_OF.get(name)) is not None:

@@ -4,6 +4,8 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -106,6 +108,14 @@ def test_names_of_mapper_are_the_same_for_checkers_and_at_run_time():
 def test_no_name_of_mapper_is_hidden_by_a_module_of_that_name():
     beside = {each.name for each in pkgutil.iter_modules(mapper.__path__)}
     assert set(mapper.__all__) & beside == {"errors"}
+
+
+@pytest.mark.parametrize(
+    "used", ["schema.describe", "types.Varchar", "cache.Cache", "testing.RecordingGateway", "fn.count"]
+)
+def test_module_is_found_from_mapper_alone(used: str):
+    program = f"import mapper; from mapper import *; mapper.{used}; select, Cache, NoRow, fn"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_name_that_mapper_has_not_is_an_attribute_error():
