@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from attrs import frozen
 
-from mapper.cache.driver import FLUX, STAMP, DriverInfo, key_refused, ttl_kept
+from mapper.cache.driver import FLUX, STAMP, DriverInfo, key_refused, require_good, ttl_kept
 from mapper.errors import CacheConfigError, CacheDriverError, CacheValueTooLarge
 
 __all__ = ["OVERHEAD", "MemoryDriver", "MemoryUsage"]
@@ -212,7 +212,8 @@ class MemoryDriver:
         Raises:
             CacheDriverError: There are as many tokens as `max_entries` that count. Nothing has changed then.
         """
-        seconds = max([self._checked(tag, flux_ms) for tag in tags], default=0) / 1000 - ROUNDING
+        require_good(tags, self._info)
+        seconds = ttl_kept(flux_ms, self._info) / 1000 - ROUNDING if tags else 0.0
         tags = list(dict.fromkeys(tags))
         now = self._clock()
         self._forget_dead(now, SWEPT + len(tags))
@@ -227,15 +228,17 @@ class MemoryDriver:
 
     async def tags_end(self, tags: Sequence[str], token: bytes, *, stamp_ttl_ms: int) -> None:
         """Take a writer's token out of each tag; where none that counts is left, give the tag a fresh stamp."""
-        for tag in tags:
-            self._checked(tag, stamp_ttl_ms)
+        if not tags:
+            return
+        require_good(tags, self._info)
+        ttl_ms = ttl_kept(stamp_ttl_ms, self._info)
         now = self._clock()
         for tag in dict.fromkeys(tags):
             tokens = self._flux.get(tag)
             if tokens is not None and tokens.pop(token, None) is not None:
                 self._tokens -= 1
             if not self._in_flux(tag, now):
-                self._put(tag, STAMP + os.urandom(STAMP_BYTES), ttl_kept(stamp_ttl_ms, self._info), now)
+                self._put(tag, STAMP + os.urandom(STAMP_BYTES), ttl_ms, now)
 
     async def identity(self) -> str:
         """Return what names this driver among all others of all processes."""

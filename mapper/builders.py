@@ -89,9 +89,11 @@ class Inserts(Generic[M, R, K, W]):
         if refs:
             row = len(write.rows)
             write.refs.extend([(row, each) for each in refs])
-        numbers = changes._numbers
-        position = len(numbers)
-        numbers.append(write.number)
+        if changes._run is not None:
+            changes._settle()
+        order = changes._order
+        position = len(order)
+        order.append(write.number)
         write.positions.append(position)
         write.rows.append(values)
         # As its class does when it is called, in half the time.
@@ -117,6 +119,8 @@ class Inserts(Generic[M, R, K, W]):
                 straight = None if refs else reader.straight
             if write is None or found is not write.shape or write.closed:
                 write = changes._pushed_rows(found, self._conflict, self._returned)
+            if changes._run is not None:
+                changes._settle()
             position = len(numbers)
             numbers.append(write.number)
             write.positions.append(position)

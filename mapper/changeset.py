@@ -13,12 +13,13 @@ from typing import Any, Final, Generic
 from attrs import define
 from typing_extensions import TypeVar
 
+from mapper.blaming import blame
 from mapper.builders import Deletes, Inserts, Updates
 from mapper.commit import commit
 from mapper.committed import Committed
 from mapper.deferred import KeyPart, Ref
 from mapper.describing import description
-from mapper.errors import QueryError
+from mapper.errors import ConstraintViolation, QueryError
 from mapper.expressions import Assignment, Expr
 from mapper.followups import FollowUp, checked, content_of
 from mapper.isolation import Isolation
@@ -31,7 +32,7 @@ from mapper.queuing import to_json
 from mapper.relation import RelationInfo, StoredIn, info
 from mapper.returned import Returned, returned
 from mapper.rowupdates import RowUpdater, updater_of
-from mapper.sole import insert_sole, update_sole
+from mapper.sole import insert_of, take_insert, update_of
 from mapper.stores import Stores
 from mapper.writes import (
     ConflictRule,
@@ -59,6 +60,9 @@ OwnerWrapperT = TypeVar("OwnerWrapperT")
 
 LIMIT: Final = 2048
 """Readers and updaters that are kept; where there are more, all are looked for anew."""
+
+_NOTHING: Final[Any] = object()
+"""In the place of an assignment that is not given."""
 
 _readers: dict[tuple[Any, Any], RowReader] = {}
 _updaters: dict[tuple[Any, Any], RowUpdater] = {}
@@ -91,9 +95,10 @@ class _Run:
         relation, attribute: What is updated.
         value, key: Types of the value and of the key.
         write: What they are added to.
+        rows: The write's, to which alone one is added; its place among all rows is counted later, for many at once.
     """
 
-    __slots__ = ("attribute", "key", "relation", "value", "write")
+    __slots__ = ("attribute", "key", "relation", "rows", "value", "write")
 
     def __init__(self, relation: Any, assignment: Assignment[Any], key: type[Any], write: UpdatedRows) -> None:
         self.relation = relation
@@ -101,6 +106,7 @@ class _Run:
         self.value: type[Any] = type(assignment.value)
         self.key = key
         self.write = write
+        self.rows = write.rows
 
 
 class Changeset(Generic[R1]):
@@ -114,9 +120,12 @@ class Changeset(Generic[R1]):
     commits without I/O.
     """
 
+    # `_kept` are the writes and `_order` the number of its write for each row, where all is settled: for others than
+    # this class and its builders they are `_writes` and `_numbers`.
     __slots__ = (
-        "_numbers",
+        "_kept",
         "_open",
+        "_order",
         "_owner",
         "_repository",
         "_rules",
@@ -124,16 +133,15 @@ class Changeset(Generic[R1]):
         "_slots",
         "_then",
         "_updated",
-        "_writes",
         "__weakref__",
     )
 
     def __init__(self, repository: type[Stores[R1]] | None = None) -> None:
         self._repository = repository
         self._owner = Owner(self)
-        self._writes: list[Write] = []
+        self._kept: list[Write] = []
         self._then: list[FollowUp] = []
-        self._numbers: list[int] = []
+        self._order: list[int] = []
         # A write that has been the only one of its relation stands for itself; see `_opening`.
         self._open: dict[Any, _Open | PushedRows | UpdatedRows] = {}
         self._rules: dict[Hashable, ConflictRule] = {}
@@ -168,8 +176,9 @@ class Changeset(Generic[R1]):
         self,
         relation: StoredIn[Stores[R1], ModelT, KeyT, WrapperT, R2],
         row: WrapperT | KeyT | Ref[KeyT],
+        new: ModelT | Assignment[R2] = _NOTHING,
         /,
-        *new: ModelT | Assignment[R2],
+        *further: ModelT | Assignment[R2],
     ) -> None:
         """
         Update one row, named by its wrapper: `update(Posts, keyed, Posts.title.to("new"))`.
@@ -184,32 +193,31 @@ class Changeset(Generic[R1]):
         Args:
             relation: Of the row; a wrapper does not know.
             row: As it was read; or its key, a tuple where it has several columns; or the ref of a row pushed here.
-            new: Assignments; or the new model, of which the columns are written that differ from `row.model`, with
-                further assignments behind it. Where nothing differs, nothing is written. A mutable model that is
-                `row.model` itself is written whole, because what it was before is not known; so is one for a key.
+            new: An assignment; or the new model, of which the columns are written that differ from `row.model`. Where
+                nothing differs, nothing is written. A mutable model that is `row.model` itself is written whole, because
+                what it was before is not known; so is one for a key.
+            further: Further assignments.
 
         Raises:
             QueryError: The row, the model or an assignment is not of the relation.
             NotStored: The repository does not store the relation.
         """
         run = self._run
-        if run is not None and len(new) == 1:
+        if run is not None:
             # As below, for a row like the one before: of many that are updated alike, most are.
-            one = new[0]
-            if type(one) is Assignment and one.attribute is run.attribute and relation is run.relation:
-                known = run.write
-                if type(one.value) is run.value and type(row) is run.key and not known.closed:
-                    numbers = self._numbers
-                    known.positions.append(len(numbers))
-                    numbers.append(known.number)
-                    known.rows.append((one.value, row))
+            if type(new) is Assignment and new.attribute is run.attribute and relation is run.relation:
+                value = new.value
+                if type(row) is run.key and type(value) is run.value and not further:
+                    run.rows.append((value, row))
                     return
+            self._settle()
         updater = _updaters.get((self._repository, relation)) or self._updater(relation)
-        read = updater.read_one(row, new[0]) if len(new) == 1 else None
+        read = None if further else updater.read_one(row, new)
         plain, pushed = read is not None, False
         if read is None:
             pushed = isinstance(row, Ref)
-            read = updater.read(self._known_key(row) if isinstance(row, Ref) else row, new, self._owner)
+            every = () if new is _NOTHING else (new, *further)
+            read = updater.read(self._known_key(row) if isinstance(row, Ref) else row, every, self._owner)
             if read is None:
                 return
         shape, values = read
@@ -220,10 +228,11 @@ class Changeset(Generic[R1]):
         if not plain:
             write.refs.extend([(len(write.rows), each) for each in refs_in(values)])
         elif type(row) is updater.simple_type and write.rows:
-            first: Any = new[0]
+            first: Any = new
             self._run = _Run(relation, first, type(row), write)
-        write.positions.append(len(self._numbers))
-        self._numbers.append(write.number)
+        order = self._order
+        write.positions.append(len(order))
+        order.append(write.number)
         write.rows.append(values)
 
     def deletes(self, relation: StoredIn[Stores[R1], Any, Any, Any, R2]) -> Deletes[R2]:
@@ -424,16 +433,31 @@ class Changeset(Generic[R1]):
             OnceConflict: The id was used for other work.
             StoreError: Nothing is written, unless it is `CommitUnknown`.
         """
-        if len(self._numbers) == 1 and isolation is None and once is None and not (retries or self._then):
-            only = self._writes[0]
+        if self._run is not None:
+            self._settle()
+        if len(self._order) == 1 and isolation is None and once is None and not (retries or self._then):
+            # The commonest: not even a coroutine stands between this and the executor, for each of them is felt.
+            only, executor = self._kept[0], repository._executor
+            gateway = executor.gateway
             if type(only) is PushedRows:
                 if only.conflict is None and only.returned is None and not only.refs:
-                    return await insert_sole(only, repository, self._owner)
+                    rows, inserting = insert_of(only, repository, gateway)
+                    done = Committed(1, self._owner)
+                    try:
+                        result = await executor.execute(inserting)
+                    except ConstraintViolation as error:
+                        blame(error, only.shape, rows, only.positions, done)
+                        raise
+                    take_insert(only.shape, rows, result, gateway.codecs, done)
+                    return done
             elif type(only) is UpdatedRows and not only.refs and not only.shape.differing:
-                return await update_sole(only, repository, self._owner)
+                await executor.execute(update_of(only, repository, gateway))
+                done = Committed(1, self._owner)
+                done.updated = 1
+                return done
         return await commit(
-            self._writes,
-            self._numbers,
+            self._kept,
+            self._order,
             self._owner,
             repository,
             then=self._then,
@@ -476,6 +500,29 @@ class Changeset(Generic[R1]):
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
+    def _settle(self) -> None:
+        """Count the places of updates that have been added to a run since it was last done."""
+        run = self._run
+        if run is None:
+            return
+        write, order = run.write, self._order
+        more, start = len(write.rows) - len(write.positions), len(order)
+        if more:
+            write.positions.extend(range(start, start + more))
+            order.extend([write.number] * more)
+
+    @property
+    def _writes(self) -> list[Write]:
+        """The writes, by their numbers."""
+        self._settle()
+        return self._kept
+
+    @property
+    def _numbers(self) -> list[int]:
+        """For each row the number of its write."""
+        self._settle()
+        return self._order
+
     def _contents(self) -> list[tuple[object, ...]]:
         rows = sorted([each for write in self._writes for each in write.contents()], key=lambda each: each[0])  # type: ignore[arg-type,return-value]  # the position
         return rows + [content_of(each) for each in self._then]
@@ -505,8 +552,10 @@ class Changeset(Generic[R1]):
 
     def _place(self, write: PushedRows | UpdatedRows | DeletedRows) -> int:
         """Return the position of a further row of a write."""
-        position = len(self._numbers)
-        self._numbers.append(write.number)
+        if self._run is not None:
+            self._settle()
+        position = len(self._order)
+        self._order.append(write.number)
         write.positions.append(position)
         return position
 
@@ -522,7 +571,7 @@ class Changeset(Generic[R1]):
     def _delete_row(self, described: RelationInfo, told: bool, key: Values) -> None:
         """Add a delete of a row by its key, and its version where that is told."""
         write: DeletedRows = self._opened(described, "delete rows", told) or self._begun(
-            described, told, DeletedRows(described, told, len(self._writes))
+            described, told, DeletedRows(described, told, len(self._kept))
         )
         write.refs.extend([(len(write.rows), each) for each in refs_in(key)])
         self._place(write)
@@ -565,12 +614,14 @@ class Changeset(Generic[R1]):
     def _begun(self, described: RelationInfo, key: Hashable, write: Any) -> Any:
         opened = self._opening(described.relation)
         assert opened is not None
-        self._writes.append(write)
+        self._kept.append(write)
         opened.writes[key] = write
         return write
 
     def _close(self, relation: Any) -> None:
         """Let no more rows be added to the writes of a relation: something else comes between."""
+        self._settle()
+        self._run = None
         opened = self._opening(relation)
         if opened is not None:
             del self._open[relation]
@@ -588,15 +639,15 @@ class Changeset(Generic[R1]):
     ) -> PushedRows:
         relation = shape.described.relation
         if relation not in self._open:
-            self._open[relation] = alone = PushedRows(shape, conflict, len(self._writes), returned=slot)
-            self._writes.append(alone)
+            self._open[relation] = alone = PushedRows(shape, conflict, len(self._kept), returned=slot)
+            self._kept.append(alone)
             return alone
         key = (shape, conflict, slot)
         known: PushedRows | None = self._opened(shape.described, "insert", key)
         if known is not None:
             return known
         write: PushedRows = self._begun(
-            shape.described, key, PushedRows(shape, conflict, len(self._writes), returned=slot)
+            shape.described, key, PushedRows(shape, conflict, len(self._kept), returned=slot)
         )
         opened = self._opening(relation)
         if opened is not None and conflict is not None:
@@ -609,13 +660,13 @@ class Changeset(Generic[R1]):
             if opened is not None and opened.kind == "insert" and not opened.conflicts:
                 return self._updated_behind(opened, shape)
         if described.relation not in self._open:
-            self._open[described.relation] = write = UpdatedRows(shape, len(self._writes))
-            self._writes.append(write)
+            self._open[described.relation] = write = UpdatedRows(shape, len(self._kept))
+            self._kept.append(write)
         else:
             known: UpdatedRows | None = self._opened(described, "update rows", shape.key)
             if known is not None:
                 return known
-            write = self._begun(described, shape.key, UpdatedRows(shape, len(self._writes)))
+            write = self._begun(described, shape.key, UpdatedRows(shape, len(self._kept)))
         for each in shape.reads:
             self._close(each)
         return write
@@ -627,8 +678,8 @@ class Changeset(Generic[R1]):
             behind = opened.behind = {}
         write = behind.get(shape.key)
         if write is None:
-            write = behind[shape.key] = UpdatedRows(shape, len(self._writes), behind=True)
-            self._writes.append(write)
+            write = behind[shape.key] = UpdatedRows(shape, len(self._kept), behind=True)
+            self._kept.append(write)
         return write
 
     def _known_key(self, ref: Ref[Any]) -> Any:
@@ -666,5 +717,5 @@ class Changeset(Generic[R1]):
     def _alone(self, described: RelationInfo, write: Any) -> None:
         """Add an update or a delete by conditions, which is a barrier for its relation."""
         self._close(described.relation)
-        self._writes.append(write)
-        self._numbers.append(write.number)
+        self._kept.append(write)
+        self._order.append(write.number)

@@ -348,7 +348,7 @@ class Attribute(Expr[T_co, R_co]):
 
 
 class Assignment(Generic[R_co]):
-    """A column and the value that it is to have."""
+    """A column and the value that it is to have; see `Attribute.to`."""
 
     __slots__ = ("attribute", "value")
 

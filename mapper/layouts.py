@@ -394,7 +394,7 @@ def _value(assignment: Assignment[Any]) -> Any:
 
 def _constant(assignment: Assignment[Any], value: Expr[Any, Any] | Deferred) -> Any:
     if isinstance(value, Parameter):
-        return _value(Assignment(assignment.attribute, value.parameters[0]))
+        return _value(assignment.attribute.to(value.parameters[0]))
     if isinstance(value, Placeholder):
         raise QueryError(f"{assignment!r} takes a placeholder, which only prepared queries have")
     raise QueryError(

@@ -126,7 +126,7 @@ class RowUpdater:
         pairs = zip(mapping.wrapper_columns, mapping.wrapper_values(row), strict=True)
         found = [(self.described.attributes[name], value) for name, value in pairs]
         return [
-            Assignment(each, value)
+            each.to(value)
             for each, value in found
             if not (each.column.primary_key or each.column.version or each.column.options.on_update is not NOT_GIVEN)
         ]
@@ -277,10 +277,10 @@ class RowUpdater:
         """Return assignments of the values of a model that another has not, or of all where there is no other."""
         values = self._mapping.dehydrate_model(model)
         if old is None:
-            return [Assignment(each, value) for each, value in zip(self._attributes, values, strict=True)]
+            return [each.to(value) for each, value in zip(self._attributes, values, strict=True)]
         known = self._mapping.dehydrate_model(old)
         return [
-            Assignment(each, value)
+            each.to(value)
             for each, value, before in zip(self._attributes, values, known, strict=True)
             if value is not before and not same(before, value)
         ]

@@ -18,8 +18,8 @@ from cache_drivers.redis.pool import Pool
 from cache_drivers.redis.replies import accepted, count_of, error_of, first_refusal, value_of, values_of
 from cache_drivers.redis.routing import Command, Route, Single, grouped
 from cache_drivers.redis.scripts import ADD, BEGIN, END, Script
-from cache_drivers.redis.wire import Argument, Refusal, Reply, packed
-from mapper.cache.driver import DriverInfo, key_refused, ttl_kept
+from cache_drivers.redis.wire import Argument, Refusal, Reply, packed, packed_keys
+from mapper.cache.driver import DriverInfo, require_good, ttl_kept
 from mapper.errors import CacheConfigError, CacheProtocolError, CacheValueTooLarge
 
 if TYPE_CHECKING:
@@ -124,18 +124,34 @@ class RedisDriver:
         """
         if not keys:
             return []
-        _require_good(keys)
+        require_good(keys, INFO)
         route = await self._routed()
         if isinstance(route, Single):
-            (reply,) = await route.pool.run(packed("MGET", *keys))
+            (reply,) = await route.pool.run(packed_keys("MGET", keys))
             return values_of(reply, len(keys))
         groups = grouped(keys, route.slot)
-        commands = [Command(slot, packed("MGET", *(keys[at] for at in group))) for slot, group in groups.items()]
+        commands = [Command(slot, packed_keys("MGET", [keys[at] for at in group])) for slot, group in groups.items()]
         found: list[bytes | None] = [None] * len(keys)
         for group, reply in zip(groups.values(), await route.run(commands), strict=True):
             for at, value in zip(group, values_of(reply, len(group)), strict=True):
                 found[at] = value
         return found
+
+    async def get_many_within(self, keys: Sequence[str], seconds: float) -> list[bytes | None] | None:
+        """
+        Return what `get_many` does, or None where that is to be called: in a cluster, and where no connection is free.
+
+        Caches ask by it first: a subclass with a `get_many` of its own needs one of this, too.
+
+        Raises:
+            TimeoutError: There is no answer after so many seconds.
+        """
+        route = self._route
+        if not keys or not isinstance(route, Single) or self._loop is not asyncio.get_running_loop():
+            return None
+        require_good(keys, INFO)
+        replies = await route.pool.run_within(packed_keys("MGET", keys), 1, seconds)
+        return None if replies is None else values_of(replies[0], len(keys))
 
     async def set(self, key: str, value: bytes, *, ttl_ms: int) -> bool:
         """Keep a value; False where it is too large, or the server has no memory left for it."""
@@ -148,7 +164,7 @@ class RedisDriver:
         """
         if not items:
             return 0
-        _require_good([key for key, _, _ in items])
+        require_good([key for key, _, _ in items], INFO)
         fitting = [(key, value, ttl_kept(ttl_ms, INFO)) for key, value, ttl_ms in items if _fits(value)]
         if not fitting:
             return 0
@@ -172,7 +188,7 @@ class RedisDriver:
             CacheUnavailable: There is none, and no memory for it either.
             CacheValueTooLarge: No server takes it.
         """
-        _require_good((key,))
+        require_good((key,), INFO)
         milliseconds = ttl_kept(ttl_ms, INFO)
         if not _fits(value):
             raise CacheValueTooLarge(f"value of {len(value)} bytes cannot be kept, expected at most {MOST_BYTES} bytes")
@@ -200,7 +216,7 @@ class RedisDriver:
         """Remove keys; return how many were there."""
         if not keys:
             return 0
-        _require_good(keys)
+        require_good(keys, INFO)
         route = await self._routed()
         groups = grouped(keys, route.slot)
         commands = [Command(slot, packed("UNLINK", *(keys[at] for at in group))) for slot, group in groups.items()]
@@ -220,7 +236,7 @@ class RedisDriver:
         """Put a writer's token into each tag, for at most so many milliseconds of the server's clock."""
         if not tags:
             return
-        _require_good(tags)
+        require_good(tags, INFO)
         milliseconds = ttl_kept(flux_ms, INFO)
         groups = await self._grouped(tags)
         await self._scripted(BEGIN, groups, {slot: (token, milliseconds) for slot in groups})
@@ -229,7 +245,7 @@ class RedisDriver:
         """Take a writer's token out of each tag; where none is left, give the tag a fresh random stamp."""
         if not tags:
             return
-        _require_good(tags)
+        require_good(tags, INFO)
         milliseconds = ttl_kept(stamp_ttl_ms, INFO)
         groups = await self._grouped(tags)
         arguments: dict[int, tuple[Argument, ...]] = {
@@ -363,12 +379,6 @@ async def _cleared(pool: Pool, pattern: str) -> int:
             removed += sum(reply for reply in replies if isinstance(reply, int))
         if cursor == b"0":
             return removed
-
-
-def _require_good(keys: Sequence[str]) -> None:
-    for key in keys:
-        if (error := key_refused(key, INFO)) is not None:
-            raise error
 
 
 def _fits(value: bytes) -> bool:

@@ -82,6 +82,36 @@ class Pool:
             if lent is not None and not lent.wire.closed:
                 self._back(lent)
 
+    async def run_within(self, commands: bytes, count: int, seconds: float) -> list[Reply] | None:
+        """
+        As `run`, on a connection that is idle.
+
+        Returns:
+            None where there is none, or where it turns out to have ended since its last use: use `run`.
+
+        Raises:
+            TimeoutError: The replies are not there after so many seconds.
+        """
+        idle = self._idle
+        while idle and idle[-1].wire.closed:
+            idle.pop()
+        if not idle or self._free.locked():
+            return None
+        await self._free.acquire()  # which is not locked, and so does not wait
+        lent = idle.pop()
+        try:
+            return await self._exchanged(lent, commands, count, seconds)
+        except Lost:
+            if lent.fresh or self._closed:
+                raise
+            # The others are most likely gone with it.
+            self.drop()
+            return None
+        finally:
+            self._free.release()
+            if not lent.wire.closed:
+                self._back(lent)
+
     async def state(self) -> ServerState:
         """
         Return what the server says of itself now.
@@ -164,11 +194,11 @@ class Pool:
         else:
             self._idle.append(lent)
 
-    async def _exchanged(self, lent: _Lent, commands: bytes, count: int) -> list[Reply]:
+    async def _exchanged(self, lent: _Lent, commands: bytes, count: int, seconds: float | None = None) -> list[Reply]:
         if (now := self._loop.time()) < lent.again:
-            replies = await lent.wire.exchange(commands, count)
+            replies = await lent.wire.exchange(commands, count, seconds)
         else:
-            replies = await lent.wire.exchange(ASK_STATE + commands, count + 2)
+            replies = await lent.wire.exchange(ASK_STATE + commands, count + 2, seconds)
             self._require_same(lent, replies[:2])
             del replies[:2]
             lent.again = now + CERTAIN_SECONDS

@@ -63,9 +63,13 @@ def value_of(reply: Reply) -> bytes | None:
 
 def values_of(reply: Reply, count: int) -> list[bytes | None]:
     """Return a reply that is what is kept under so many keys."""
-    if accepted(reply, "MGET").__class__ is not list or len(reply) != count:
+    found: list[bytes | None] = accepted(reply, "MGET")
+    if found.__class__ is not list or len(found) != count:
         raise CacheProtocolError(f"the redis server did not answer MGET with {count} values")
-    return [value_of(each) for each in reply]
+    for each in found:
+        if each is not None and type(each) is not bytes:
+            value_of(each)
+    return found
 
 
 def count_of(reply: Reply, command: str) -> int:

@@ -12,13 +12,16 @@ from typing import Any, Final, TypeAlias
 from cache_drivers.redis.library import reader
 from mapper.errors import CacheProtocolError, CacheTimeout, CacheUnavailable
 
-__all__ = ["Argument", "Lost", "Refusal", "Reply", "Wire", "packed"]
+__all__ = ["Argument", "Lost", "Refusal", "Reply", "Wire", "packed", "packed_keys"]
 
 Argument: TypeAlias = str | bytes | int
 Reply: TypeAlias = Any
 """Bytes, an integer, None, a list of replies, or a `Refusal`."""
 
 INCOMPLETE: Final = object()
+
+EARLY_SECONDS: Final = 0.001
+"""By how much an event loop's timer may come too early."""
 
 
 class Refusal(Exception):
@@ -47,6 +50,12 @@ def packed(*arguments: Argument) -> bytes:
         data = argument if type(argument) is bytes else str(argument).encode()
         parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
     return b"".join(parts)
+
+
+def packed_keys(command: str, keys: Sequence[str]) -> bytes:
+    """Return a command whose arguments are keys, which are known to be ASCII."""
+    parts = [f"${len(each)}\r\n{each}\r\n" for each in keys]
+    return f"*{len(keys) + 1}\r\n${len(command)}\r\n{command}\r\n{''.join(parts)}".encode()
 
 
 class Wire(asyncio.Protocol):
@@ -78,6 +87,10 @@ class Wire(asyncio.Protocol):
         self._replies: list[Reply] = []
         self._waiting: asyncio.Future[list[Reply]] | None = None
         self._wanted = 0
+        # One timer for all exchanges, as one that is made and cancelled for each would cost more than all else.
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._seconds: float | None = None
         # Kept: a stream that is collected closes the transport below it.
         self._writer = writer
         self._transport = writer.transport
@@ -85,13 +98,17 @@ class Wire(asyncio.Protocol):
         if self._transport.is_closing():
             self.connection_lost(None)
 
-    async def exchange(self, commands: bytes, count: int = 1) -> list[Reply]:
+    async def exchange(self, commands: bytes, count: int = 1, seconds: float | None = None) -> list[Reply]:
         """
         Send commands and return their replies, in their order, errors of the server among them.
+
+        Args:
+            seconds: How long the caller waits; without it, or where that is shorter, the `timeout` counts.
 
         Raises:
             Lost: The connection ended.
             CacheTimeout: The replies are not there in time.
+            TimeoutError: They are not there in the caller's time.
             CacheProtocolError: They are none.
         """
         if self.closed:
@@ -99,25 +116,29 @@ class Wire(asyncio.Protocol):
         waiting: asyncio.Future[list[Reply]] = self._loop.create_future()
         self._waiting = waiting
         self._wanted = count
-        timer = self._loop.call_later(self.timeout, self._expire)
+        self._seconds = seconds if seconds is not None and seconds < self.timeout else None
+        deadline = self._deadline = self._loop.time() + (self.timeout if self._seconds is None else self._seconds)
         try:
+            if self._timer is None or self._timer.when() > deadline:
+                self._wake_at(deadline)
             self._transport.write(commands)
             return await waiting
         except BaseException:
             self.abort()
             raise
         finally:
-            timer.cancel()
             self._waiting = None
 
     def abort(self) -> None:
         """Close it at once, whatever is under way."""
         self.closed = True
+        self._sleep()
         self._transport.abort()
 
     async def aclose(self) -> None:
         """Close it and return when it is gone; after its `timeout` at the latest."""
         self.closed = True
+        self._sleep()
         self._transport.close()
         try:
             async with asyncio.timeout(self.timeout):
@@ -163,8 +184,26 @@ class Wire(asyncio.Protocol):
         else:
             self._replies.append(reply)
 
+    def _wake_at(self, deadline: float) -> None:
+        self._sleep()
+        self._timer = self._loop.call_at(deadline, self._expire)
+
+    def _sleep(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _expire(self) -> None:
-        self._fail(CacheTimeout(f"the redis server did not answer within {self.timeout:g} s"))
+        """End an exchange whose time is over. The timer may be that of one before, and is set again for a later one."""
+        self._timer = None
+        if self._waiting is None:
+            return
+        if self._deadline > self._loop.time() + EARLY_SECONDS:
+            self._wake_at(self._deadline)
+        elif self._seconds is not None:
+            self._fail(TimeoutError())
+        else:
+            self._fail(CacheTimeout(f"the redis server did not answer within {self.timeout:g} s"))
 
     def _fail(self, error: Exception, cause: BaseException | None = None) -> None:
         error.__cause__ = cause

@@ -24,6 +24,7 @@ from gateways.postgres.events import Events, Measured
 from gateways.postgres.execution import IN_TIME, WRITERS, execute, failed, may_write, perform, readable, writes
 from gateways.postgres.hearing import Hearing
 from gateways.postgres.hosts import Hosts
+from gateways.postgres.inserting import given_back
 from gateways.postgres.inspection import columns_query, keeps, stored_columns, stored_type
 from gateways.postgres.merging import Merging, MergingCompiler
 from gateways.postgres.plans import analysing, asking, plan_of
@@ -34,6 +35,7 @@ from gateways.postgres.session import Session
 from gateways.postgres.settings import STATEMENTS, Password, Settings
 from gateways.postgres.shelter import Sheltered
 from gateways.postgres.streams import PostgresBatches, growing, lease_from
+from gateways.postgres.updating import ONE, refusal
 from gateways.sql import SqlCompiler
 from mapper.capabilities import Capabilities
 from mapper.delegating import ScopedGateway
@@ -51,7 +53,7 @@ from mapper.gateway import (
     Program,
     StoredColumn,
 )
-from mapper.operations import Call, Operation, QuerySql, RawSql, Result, SqlOperation
+from mapper.operations import Call, Insert, Operation, QuerySql, RawSql, Result, SqlOperation, UpdateSql
 from mapper.programs import driven
 from mapper.relation import info
 from mapper.statements import AddColumn, CreateSchema, DropSchema, Statement
@@ -261,8 +263,17 @@ class PostgresGateway(Gateway):
         if measured is not None:
             measured.begin()
         try:
-            write = WRITERS.get(type(operation))
-            if write is not None:
+            kind: type[Any] = type(operation)
+            # What one row takes stands here: each coroutine less between the caller and the driver is felt.
+            if isinstance(operation, Insert) and operation.returning and operation.sql and len(operation.rows) == 1:
+                records = await Sheltered(session.driver.fetch(operation.sql, *operation.rows[0]), IN_TIME)
+                result = given_back(records)
+            elif isinstance(operation, UpdateSql) and operation.many and len(operation.parameters) == 1:
+                status = await Sheltered(session.driver.execute(operation.sql, *operation.parameters[0]), IN_TIME)
+                if not status.endswith(" 1"):
+                    raise await Sheltered(refusal(session, operation, operation.parameters[0]), IN_TIME)
+                result = ONE
+            elif (write := WRITERS.get(kind)) is not None:
                 result = await Sheltered(write(session, operation), IN_TIME)
             elif isinstance(operation, RawSql):
                 work = run_alone(session, operation)

@@ -22,7 +22,7 @@ from mapper.making import maker_of
 from mapper.operations import Insert, Result, Upsert
 from mapper.relation import RelationInfo, info
 
-__all__ = ["Told", "insert", "tells_keys", "text_of", "told_together"]
+__all__ = ["Told", "given_back", "insert", "tells_keys", "text_of", "told_together"]
 
 _result: Final = maker_of(Result)
 
@@ -35,7 +35,7 @@ async def insert(session: Session, operation: Insert) -> Result:
     rows = operation.rows
     if len(rows) == 1 and operation.returning and operation.sql:
         # As `_insert_one`, which is spared a coroutine here.
-        return _result(list(map(tuple, await session.driver.fetch(operation.sql, *rows[0]))), 1, 0, 0, 0, ())
+        return given_back(await session.driver.fetch(operation.sql, *rows[0]))
     if len(rows) == 1:
         return await _insert_one(session, operation, rows[0])
     if not rows:
@@ -51,6 +51,11 @@ async def insert(session: Session, operation: Insert) -> Result:
     if tells_keys(operation):
         return await _insert_told(session, described, operation)
     return await _insert_singly(session, operation)
+
+
+def given_back(records: Sequence[Any]) -> Result:
+    """Return the result of one row that was inserted, of the driver's records of what it gives back."""
+    return _result(list(map(tuple, records)), 1, 0, 0, 0, ())
 
 
 def text_of(operation: Insert | Upsert) -> str:

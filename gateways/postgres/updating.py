@@ -17,7 +17,7 @@ from gateways.sql.refusals import key_values, unchanged_row
 from mapper.errors import MissingRow, StaleRow
 from mapper.operations import DeleteSql, Result, UpdateSql
 
-__all__ = ["affected", "write"]
+__all__ = ["ONE", "affected", "refusal", "write"]
 
 ONE: Final = Result(count=1)
 """What was done to one row, of which nothing comes back."""
@@ -40,7 +40,7 @@ async def write(session: Session, operation: UpdateSql | DeleteSql) -> Result:
     if len(rows) == 1:
         # As `_write_one`, which is spared a coroutine here.
         if not (await session.driver.execute(operation.sql, *rows[0])).endswith(" 1"):
-            raise await _refusal(session, operation, rows[0])
+            raise await refusal(session, operation, rows[0])
         return ONE
     if rows:
         bulk = None if _has_duplicates(operation) else written_together(operation.sql, len(rows[0]), _key_of(operation))
@@ -107,7 +107,7 @@ async def _write_whole(session: Session, operation: UpdateSql | DeleteSql, bulk:
 
 async def _write_one(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> None:
     if not (await session.driver.execute(operation.sql, *row)).endswith(" 1"):
-        raise await _refusal(session, operation, row)
+        raise await refusal(session, operation, row)
 
 
 async def _write_together(session: Session, operation: UpdateSql | DeleteSql, bulk: Bulk) -> None:
@@ -116,10 +116,11 @@ async def _write_together(session: Session, operation: UpdateSql | DeleteSql, bu
     if len(written) != len(rows):
         done = {each[0] for each in written}
         first = next(position for position in range(len(rows)) if position + 1 not in done)
-        raise await _refusal(session, operation, rows[first])
+        raise await refusal(session, operation, rows[first])
 
 
-async def _refusal(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> StaleRow | MissingRow:
+async def refusal(session: Session, operation: UpdateSql | DeleteSql, row: Sequence[Any]) -> StaleRow | MissingRow:
+    """Return the error of a row by key that a write did not find as it was expected."""
     probe = operation.probe
     found = probe is not None and bool(await session.driver.fetch(probe, *key_values(operation, row)))
     return unchanged_row(operation, row, POSTGRES_CODECS, is_there=found)

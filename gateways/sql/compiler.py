@@ -7,7 +7,7 @@ shape: after that a look-up finds it, and the values are bound.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import evolve
 
@@ -16,7 +16,7 @@ from gateways.sql.dialect import Dialect
 from gateways.sql.drift import StoredIndex, StoredReference
 from gateways.sql.keeping import require_kept
 from gateways.sql.pieces import Bind, Sql, spliced, written
-from gateways.sql.plans import LIMIT, Binder, CompiledSelect, CompiledWrite, Plans, binder
+from gateways.sql.plans import LIMIT, Binder, CompiledSelect, CompiledWrite, Plans, binder, of_rows
 from gateways.sql.schema import Schemas
 from gateways.sql.select import Selects
 from gateways.sql.sharing import SharingSelect
@@ -25,7 +25,6 @@ from mapper.capabilities import Capabilities
 from mapper.columns import ColumnInfo
 from mapper.errors import QueryError
 from mapper.gateway import Drift
-from mapper.making import maker_of
 from mapper.operations import (
     DeleteSql,
     Insert,
@@ -55,9 +54,6 @@ from mapper.types import Codecs
 __all__ = ["SqlCompiler"]
 
 Compile: TypeAlias = Callable[[Any], SqlOperation]
-
-_inserting: Final = maker_of(Insert)
-_updating: Final = maker_of(UpdateSql)
 
 
 class SqlCompiler:
@@ -103,9 +99,9 @@ class SqlCompiler:
             ValueNotStorable: One of its values cannot be stored exactly.
             QueryError: It is wrong in itself.
         """
-        kind = type(statement)
-        if kind in self._writers:
-            return self._writers[kind](statement)
+        write = self._writers.get(type(statement))
+        if write is not None:
+            return write(statement)
         key: str = statement.key  # type: ignore[union-attr]  # writes are dealt with above
         plan = self._plans.young.get(key)
         if plan is None:
@@ -201,15 +197,13 @@ class SqlCompiler:
         conflict, columns, returning = statement.conflict, statement.columns, statement.returning
         shape = None if conflict is None else (conflict.columns, conflict.key)
         key = (InsertRows, statement.relation, columns, returning, shape)
-        plan = self._plans.young.get(key)
+        plan: Any = self._plans.young.get(key)
         if plan is None:
             plan = self._plan(key, partial(self._insert_plan, statement))
-        try:
-            rows = plan.binder.fast_rows(statement.rows)
-        except ValueError:
-            rows = plan.binder.bind_rows(statement.rows)  # which tells what was refused
         if conflict is None:
-            return _inserting(plan.relation, columns, rows, returning, plan.sql, plan.reads, plan.writes, plan.schema)
+            operation: Insert = plan.operation(statement.rows)
+            return operation
+        rows = plan.binder.bind_rows(statement.rows)
         more = () if plan.more is None else plan.more.bind(conflict.parameters)
         return Upsert(
             plan.relation, columns, rows, conflict, returning, plan.sql, more, plan.reads, plan.writes, plan.schema
@@ -221,7 +215,7 @@ class SqlCompiler:
         )
         done = written(compiled.text, self.dialect.placeholder)
         width = len(statement.columns)
-        return CompiledWrite(
+        plan = CompiledWrite(
             info(statement.relation).original,
             done.text,
             binder(self.dialect, self._codecs, done.binds[:width]),
@@ -229,6 +223,8 @@ class SqlCompiler:
             reads=compiled.reads,
             schema=self.dialect.default_schema,
         )
+        said = {"columns": statement.columns, "returning": statement.returning, "schema": plan.schema}
+        return evolve(plan, operation=of_rows(Insert, plan.binder, "rows", _of(plan) | said))
 
     def _update(self, statement: Update) -> UpdateSql:
         relation = info(statement.relation).original
@@ -242,16 +238,11 @@ class SqlCompiler:
     def _update_rows(self, statement: UpdateRows) -> UpdateSql:
         rows = statement.rows
         key = (UpdateRows, statement.relation, statement.key, statement.version, len(rows[0]) if rows else 0)
-        plan = self._plans.young.get(key)
+        plan: Any = self._plans.young.get(key)
         if plan is None:
             plan = self._plan(key, partial(self._update_rows_plan, statement))
-        try:
-            parameters = plan.binder.fast_rows(rows)
-        except ValueError:
-            parameters = plan.binder.bind_rows(rows)  # which tells what was refused
-        return _updating(
-            plan.sql, parameters, plan.relation, True, (), plan.reads, plan.writes, plan.key_at, plan.probe
-        )
+        operation: UpdateSql = plan.operation(rows)
+        return operation
 
     def _update_rows_plan(self, statement: UpdateRows) -> CompiledWrite:
         described = info(statement.relation)
@@ -259,7 +250,9 @@ class SqlCompiler:
         behind = len(described.primary_key) + (statement.version is not None)
         width = len(statement.rows[0]) - behind if statement.rows else 0
         writes = self._writes_to(relation)
-        return self._write(relation, writes.update_rows(statement.assignments, width, statement.version))
+        plan = self._write(relation, writes.update_rows(statement.assignments, width, statement.version))
+        said = {"many": True, "returning": (), "key_at": plan.key_at, "probe": plan.probe}
+        return evolve(plan, operation=of_rows(UpdateSql, plan.binder, "parameters", _of(plan) | said))
 
     def _delete(self, statement: Delete) -> DeleteSql:
         relation = info(statement.relation).original
@@ -278,3 +271,8 @@ class SqlCompiler:
         )
         parameters = plan.binder.bind_rows(statement.rows)
         return DeleteSql(plan.sql, parameters, relation, True, (), plan.reads, plan.writes, plan.key_at, plan.probe)
+
+
+def _of(plan: CompiledWrite) -> dict[str, Any]:
+    """Return what every operation takes of its plan, by field."""
+    return {"relation": plan.relation, "sql": plan.sql, "reads": plan.reads, "writes": plan.writes}

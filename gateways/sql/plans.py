@@ -5,8 +5,9 @@ Values go in, the parameters of an operation come out, or an error that names th
 `Plans` keeps plans by their keys.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from operator import length_hint
 from typing import Any, Final, Generic, TypeAlias
 
 from attrs import field, frozen
@@ -21,7 +22,7 @@ from mapper.operations import OutputColumn, QuerySql
 from mapper.source import Program, compiled
 from mapper.types import Codecs, Encoder, Misfit
 
-__all__ = ["LIMIT", "Binder", "CompiledSelect", "CompiledWrite", "Plans", "binder", "refused"]
+__all__ = ["LIMIT", "Binder", "CompiledSelect", "CompiledWrite", "Plans", "binder", "of_rows", "refused"]
 
 P = TypeVar("P")
 
@@ -117,24 +118,30 @@ class Binder:
         Make a function that looks through rows in one loop, without a call for each, as long as they are bound as they
         are; the first that is not, and those behind it, are bound one by one.
         """
-        unchanged = self.unchanged("continue")
-        if not unchanged:
+        alone = self.unchanged("return [p]")
+        if not alone:
             return lambda rows: list(map(bind, rows))
-        _, names, condition, _ = [each.strip() for each in unchanged]
+        _, names, condition, _ = [each.strip() for each in alone]
         program = Program()
         lines = [
             "def bind_rows(rows):",
-            "    for p in rows:",
-            f"        if type(p) is not tuple or len(p) != {len(self.steps)}:",
+            "    if len(rows) == 1:",
+            "        p = rows[0]",
+            *[f"    {each}" for each in alone],
+            "        return [bind(p)]",
+            "    each = iter(rows)",
+            "    if set(map(type, rows)) <= tuples:",
+            f"        for {names.partition('=')[0]}in each:",
+            f"            {condition}",
+            "                continue",
             "            break",
-            f"        {names}",
-            f"        {condition}",
-            "            continue",
-            "        break",
-            "    else:",
-            "        return list(rows)",
-            f"    return {program.constant('bound_from', partial(_bound_from, bind))}(rows, p)",
+            "        else:",
+            "            return list(rows)",
+            "        return bound_from(rows, len(rows) - 1 - length_hint(each))",
+            "    return bound_from(rows, 0)",
         ]
+        program.constants |= {"bind": bind, "bound_from": partial(_bound_from, bind), "length_hint": length_hint}
+        program.constants |= {"iter": iter, "map": map, "set": set, "tuples": frozenset((tuple,))}
         return compiled("\n".join(lines), program.constants, "bind_rows")
 
     def unchanged(self, then: str) -> list[str]:
@@ -175,10 +182,9 @@ class Binder:
 
 
 def _bound_from(
-    bind: Callable[[Sequence[Any]], tuple[Any, ...]], rows: Sequence[tuple[Any, ...]], first: tuple[Any, ...]
+    bind: Callable[[Sequence[Any]], tuple[Any, ...]], rows: Sequence[tuple[Any, ...]], number: int
 ) -> list[tuple[Any, ...]]:
-    """Bind rows from the first on that is not bound as it is."""
-    number = next(index for index, each in enumerate(rows) if each is first)
+    """Bind rows from that on which is the first that is not bound as it is."""
     return [*rows[:number], *map(bind, rows[number:])]
 
 
@@ -256,6 +262,31 @@ class CompiledSelect:
 _Unfrozen: Final = unfrozen(QuerySql)
 
 
+def of_rows(kind: type[Any], binder: Binder, place: str, constants: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """
+    Return a generated function that makes an operation on rows of parameters, as `CompiledSelect.operation` does: it looks
+    at a row that comes alone by itself.
+
+    Args:
+        kind: The class of the operation.
+        place: Its field for the rows as they are bound; the function raises `ValueNotStorable` where one is refused.
+        constants: Its other fields, all of them.
+    """
+    twin = unfrozen(kind)
+    if twin is None:
+        return lambda rows: kind(**constants, **{place: binder.bind_rows(rows)})
+    lines = ["def operation(rows):", "    bound = None", "    if len(rows) == 1:", "        p = rows[0]"]
+    lines += [f"    {each}" for each in binder.unchanged("bound = [p]")]
+    lines += ["    if bound is None:", "        try:", "            bound = fast_rows(rows)"]
+    lines += ["        except ValueError:", "            bound = bind_rows(rows)  # which tells what was refused"]
+    lines += ["    made = twin()", f"    made.{place} = bound"]
+    lines += [f"    made.{name} = of_{name}" for name in constants]
+    lines += ["    made.__class__ = kind", "    return made"]
+    names = {"fast_rows": binder.fast_rows, "bind_rows": binder.bind_rows, "twin": twin, "kind": kind}
+    names |= {"ValueError": ValueError, **{f"of_{name}": value for name, value in constants.items()}}
+    return compiled("\n".join(lines), names, "operation")
+
+
 @frozen(eq=False)
 class CompiledWrite:
     """
@@ -270,6 +301,7 @@ class CompiledWrite:
         key_at, probe: Of updates and deletes of single rows: where the key stands among the parameters of a row, and
             the text that looks for it.
         schema: Of an insert, the namespace of a relation that declares none.
+        operation: Of inserts and updates of rows, what makes the operation of their parameters; see `of_rows`.
     """
 
     relation: Any
@@ -281,6 +313,7 @@ class CompiledWrite:
     key_at: slice | None = None
     probe: str | None = None
     schema: str | None = None
+    operation: Callable[[Any], Any] | None = None
     writes: frozenset[Any] = field(init=False)
 
     def __attrs_post_init__(self) -> None:

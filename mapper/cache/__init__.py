@@ -10,6 +10,7 @@ from mapper.cache.driver import (
     CacheDriver,
     DriverInfo,
     DriverScope,
+    Prompt,
     Reconnecting,
     TwoPhaseDriver,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Duration",
     "FailureMode",
     "InvalidationMode",
+    "Prompt",
     "ReadThrough",
     "Reconnecting",
     "TwoPhaseDriver",

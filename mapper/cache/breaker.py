@@ -25,9 +25,13 @@ class Breaker:
         clock: Gives seconds.
         failures: In a row, that open it.
         first, longest: Seconds that it stays open: at first, and at the most.
+
+    Attributes:
+        calm: Whether it is closed and the last attempt was a success: then it allows everything, and need not be told
+            of another success.
     """
 
-    __slots__ = ("_clock", "_failed", "_failures", "_first", "_longest", "_pause", "_until", "state")
+    __slots__ = ("_clock", "_failed", "_failures", "_first", "_longest", "_pause", "_until", "calm", "state")
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Breaker:
         self._pause = first
         self._until = 0.0
         self.state: BreakerState = "closed"
+        self.calm = True
 
     def allows(self) -> bool:
         """Whether to try. Whoever is let through says `succeeded` or `failed` afterwards."""
@@ -58,6 +63,7 @@ class Breaker:
     def succeeded(self) -> bool:
         """Take a success, and return whether that closed it."""
         self._failed = 0
+        self.calm = True
         if self.state == "closed":
             return False
         self.state, self._pause = "closed", self._first
@@ -66,6 +72,7 @@ class Breaker:
     def failed(self) -> bool:
         """Take a failure, and return whether that opened it."""
         self._failed += 1
+        self.calm = False
         if self.state == "closed" and self._failed < self._failures:
             return False
         opened = self.state != "open"

@@ -35,22 +35,29 @@ class Calls:
         self._at_once = at_once
         self.breaker = breaker
 
-    async def asked(self, work: Coroutine[Any, Any, T], timeout: float) -> T | None:
-        """Return what work returns; None where it fails, or takes longer than so many seconds."""
-        error, value = await self._tried(work, timeout)
+    async def asked(self, work: Coroutine[Any, Any, T], timeout: float, *, left: float | None = None) -> T | None:
+        """
+        Return what work returns; None where it fails, or takes longer than so many seconds.
+
+        Args:
+            left: How many of them are left.
+        """
+        error, value = await self._tried(work, timeout, timeout if left is None else left)
         return value if error is None else None
 
     async def changed(self, work: Coroutine[Any, Any, object], timeout: float) -> CacheDriverError | None:
         """Do work, and return what went wrong; None where nothing did."""
-        error, _ = await self._tried(work, timeout)
+        error, _ = await self._tried(work, timeout, timeout)
         return error
 
-    async def _tried(self, work: Coroutine[Any, Any, T], timeout: float) -> tuple[CacheDriverError | None, T | None]:
+    async def _tried(
+        self, work: Coroutine[Any, Any, T], timeout: float, left: float
+    ) -> tuple[CacheDriverError | None, T | None]:
         try:
             if self._at_once:
                 value = await work
             else:
-                with anyio.fail_after(timeout):
+                with anyio.fail_after(left):
                     value = await work
         except Exception as caught:
             error = as_driver_error(caught, timeout)
@@ -59,7 +66,8 @@ class Calls:
         except BaseException:
             self.breaker.unknown()
             raise
-        self.succeeded()
+        if not self.breaker.calm:
+            self.succeeded()
         return None, value
 
     def succeeded(self) -> None:

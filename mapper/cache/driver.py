@@ -20,11 +20,13 @@ __all__ = [
     "CacheDriver",
     "DriverInfo",
     "DriverScope",
+    "Prompt",
     "Reconnecting",
     "TwoPhaseDriver",
     "is_entry",
     "is_tag",
     "key_refused",
+    "require_good",
     "ttl_kept",
 ]
 
@@ -219,6 +221,24 @@ class Reconnecting(Protocol):
         ...
 
 
+@runtime_checkable
+class Prompt(Protocol):
+    """A driver that keeps a time limit itself, which spares each look-up a timer of its own."""
+
+    async def get_many_within(self, keys: Sequence[str], seconds: float) -> Sequence[bytes | None] | None:
+        """
+        Return what `get_many` does, on a connection that is there and free.
+
+        Returns:
+            None where there is none, or where it turns out to have ended before: nobody was kept waiting, nothing is
+            known, and `get_many` is to be called.
+
+        Raises:
+            TimeoutError: There is no answer after so many seconds.
+        """
+        ...
+
+
 _KEY: Final = re.compile("[!-~]+")
 
 
@@ -230,6 +250,27 @@ def key_refused(key: str, info: DriverInfo) -> CacheKeyInvalid | None:
         f"key {key[:80]!r} of {len(key)} characters cannot be kept, expected 1 to {info.max_key_bytes} characters of "
         f"printable ASCII without blanks"
     )
+
+
+def require_good(keys: Sequence[str], info: DriverInfo) -> None:
+    """
+    Return if values can be kept under all of the keys.
+
+    Raises:
+        CacheKeyInvalid: One of them is none for this driver.
+    """
+    # All at once at first: each may have so many characters, whatever they are together.
+    if (
+        keys
+        and min(lengths := [*map(len, keys)])
+        and max(lengths) <= info.max_key_bytes
+        and _KEY.fullmatch("".join(keys))
+    ):
+        return
+    for each in keys:
+        refused = key_refused(each, info)
+        if refused is not None:
+            raise refused
 
 
 def ttl_kept(ttl_ms: int, info: DriverInfo) -> int:

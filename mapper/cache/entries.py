@@ -10,16 +10,16 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, frozen
 from typing_extensions import TypeVar
 
 from mapper.cache.envelope import Envelope, block_of, opened, sealed
 from mapper.cache.events import CacheEvent, Events
-from mapper.cache.keeper import Keeper
+from mapper.cache.keeper import Found, Keeper
 from mapper.cache.requests import Request
 from mapper.cache.rows import Unkept
 
-__all__ = ["SERVED", "Entries", "Sealed"]
+__all__ = ["SERVED", "Entries", "Known", "Sealed"]
 
 V = TypeVar("V")
 
@@ -29,6 +29,9 @@ SERVED: Final = frozenset({"", "soft"})
 SMALL: Final = 4096
 MOST_KNOWN: Final = 2000
 """Envelopes of at most so many bytes, and so many of them, are remembered once they are opened."""
+
+TINY: Final = 1024
+"""Of payloads of at most so many bytes the values are remembered, too."""
 
 
 @frozen
@@ -50,13 +53,21 @@ class Sealed:
     cost: float
 
 
-@frozen
-class _Known:
-    """Bytes that were opened, the stamps that they were found to have, and what they are."""
+@define(eq=False)
+class Known:
+    """
+    Bytes that were opened, the stamps that they were found to have, and what they are.
+
+    Attributes:
+        looked: The look-up that gave them both, where one request alone was looked up.
+        again: Gives the value once more; None where it is to be decoded each time.
+    """
 
     data: bytes
     stamps: tuple[bytes, ...]
     envelope: Envelope
+    looked: Found | None = None
+    again: Callable[[], Any] | None = None
 
 
 class Entries:
@@ -66,6 +77,9 @@ class Entries:
     Args:
         keeper: Speaks to the driver.
         now: Gives seconds since 1970; of ages, which other processes see.
+
+    Attributes:
+        known: What was opened lately, by its key.
     """
 
     def __init__(self, keeper: Keeper, events: Events, *, now: Callable[[], float]) -> None:
@@ -73,7 +87,7 @@ class Entries:
         self._events = events
         self._now = now
         # A driver of this process gives the same object again, which need not be opened a second time.
-        self._known: dict[str, _Known] = {}
+        self.known: dict[str, Known] = {}
         self._remembers = keeper.driver.info.scope == "process"
 
     # -- serving -------------------------------------------------------------------------------------------------------
@@ -94,6 +108,21 @@ class Entries:
         except ValueError:
             return "corrupt", None, None
 
+    def found_again(self, request: Request[Any], known: Known) -> tuple[str, Envelope | None, Any]:
+        """As `found`, where the driver has given the same again."""
+        envelope = known.envelope
+        if known.again is None or self._now() * 1000 - envelope.made_ms >= envelope.fresh_ms:
+            return self.found(request, known.data, known.stamps)
+        return "", envelope, known.again()
+
+    def saw(self, request: Request[V], looked: Found, value: V) -> None:
+        """Take notice of what a look-up of one request came to, which may be served."""
+        known = self.known.get(request.key)
+        if known is not None and looked.answer and known.data is looked.values[0] and known.stamps == looked.stamps:
+            known.looked = looked
+            if len(known.envelope.payload) <= TINY:
+                known.again = request.copies(value)
+
     def judged(
         self, request: Request[Any], data: bytes | None, stamps: tuple[bytes, ...]
     ) -> tuple[Envelope | None, str]:
@@ -105,7 +134,7 @@ class Entries:
         """
         if data is None:
             return None, "absent"
-        known = self._known.get(request.key)
+        known = self.known.get(request.key)
         if known is not None and known.data is data and known.stamps == stamps:
             envelope = known.envelope
         else:
@@ -116,23 +145,25 @@ class Entries:
                 return None, "stamp"
             envelope = found
             if self._remembers and len(data) <= SMALL:
-                self._remember(request.key, _Known(data, stamps, envelope))
+                self._remember(request.key, Known(data, stamps, envelope))
         age = self._now() * 1000 - envelope.made_ms
         if age < envelope.fresh_ms:
             return envelope, ""
         return envelope, "soft" if age < envelope.fresh_ms + request.times.swr_ms else "expired"
 
-    def _remember(self, key: str, known: _Known) -> None:
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known[key] = known
+    def _remember(self, key: str, known: Known) -> None:
+        if len(self.known) >= MOST_KNOWN:
+            self.known.clear()
+        self.known[key] = known
 
     def hit(self, request: Request[Any], envelope: Envelope) -> None:
         """Tell that an entry was served."""
-        if self._events.count("hit"):
+        events = self._events
+        events.counts["hit"] += 1
+        if events.listeners:
             age = max(0.0, self._now() - envelope.made_ms / 1000)
             size = len(envelope.payload)
-            self._events.call(CacheEvent("hit", request.relations, seconds=age, rows=envelope.rows, bytes=size))
+            events.call(CacheEvent("hit", request.relations, seconds=age, rows=envelope.rows, bytes=size))
 
     def is_early(self, request: Request[Any], envelope: Envelope) -> bool:
         """Whether it is read anew before its end, by chance; see `CachePolicy.early`."""

@@ -134,18 +134,24 @@ class CacheStatistics:
 
 
 class Events:
-    """Counts events and tells listeners. What a listener raises is logged, and fails nobody's read."""
+    """
+    Counts events and tells listeners. What a listener raises is logged, and fails nobody's read.
 
-    __slots__ = ("_listeners", "counts", "reasons")
+    Attributes:
+        counts, reasons: See `CacheStatistics`.
+        listeners: Who is told; for looking at.
+    """
+
+    __slots__ = ("counts", "listeners", "reasons")
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
-        self._listeners: list[CacheListener] = []
+        self.listeners: list[CacheListener] = []
 
     def subscribe(self, listener: CacheListener) -> Callable[[], None]:
         """Have a listener called with each event; call what is returned to end it."""
-        listeners = self._listeners
+        listeners = self.listeners
         listeners.append(listener)
 
         def stop() -> None:
@@ -159,7 +165,7 @@ class Events:
         self.counts[kind] += 1
         if reason:
             self.reasons[kind, reason] += 1
-        return bool(self._listeners)
+        return bool(self.listeners)
 
     def tell(self, kind: EventKind, reason: str = "", **details: Any) -> None:
         """Count an event and tell everybody."""
@@ -168,7 +174,7 @@ class Events:
 
     def call(self, event: CacheEvent) -> None:
         """Tell everybody of an event that is counted."""
-        for each in tuple(self._listeners):
+        for each in tuple(self.listeners):
             try:
                 each(event)
             except Exception:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
+from attrs import evolve
 from typing_extensions import TypeVar
 
 from mapper.cache.batches import ChangingBatches, KeptBatches, TeedBatches
@@ -24,7 +25,6 @@ from mapper.cache.reads import ReadPlan, Uncached, plan_of
 from mapper.cache.row_requests import Requests, RowsRequest, captured
 from mapper.cache.shapes import Shape, asks_to_keep, policy_of, shape_of
 from mapper.cache.tracking import changes_of
-from mapper.cache.writes import Changes
 from mapper.caching import CacheHints, CachePolicy
 from mapper.delegating import DelegatingGateway
 from mapper.errors import CacheConfigError, CacheReadOnly
@@ -99,7 +99,7 @@ class CachedGateway(DelegatingGateway):
                     self._shapes.clear()
                 shape = self._shapes[statement.key] = self._shape(statement, operation, self._policy)  # type: ignore[union-attr]  # as above
             if isinstance(shape, Uncached):
-                return UncachedRead(operation, shape.reason, _names_of(operation))  # type: ignore[return-value]  # it stands for one
+                return _passed_by(operation, shape)
             return CachedRead(operation, shape, statement)  # type: ignore[return-value]  # it stands for one
         return operation if isinstance(operation, RawSql) else TrackedWrite(operation, statement)  # type: ignore[return-value]  # as above
 
@@ -141,9 +141,7 @@ class CachedGateway(DelegatingGateway):
             if len(self._opted) >= MOST_SHAPES:
                 self._opted.clear()
             shape = self._opted[statement.key] = self._shape(statement, operation, CachePolicy())
-        if isinstance(shape, Uncached):
-            return UncachedRead(operation, shape.reason, _names_of(operation))  # type: ignore[return-value]  # it stands for one
-        return CachedRead(operation, shape, statement)
+        return _passed_by(operation, shape) if isinstance(shape, Uncached) else CachedRead(operation, shape, statement)
 
     def _shape_with(self, operation: CachedRead, hints: CacheHints) -> Operation:
         """Return a read with further wishes, which those of its query override."""
@@ -164,10 +162,10 @@ class CachedGateway(DelegatingGateway):
         """Find out what reads of this shape depend on."""
         plan = plan_of(statement.assemble())
         if not isinstance(plan, ReadPlan):
-            return plan
+            return evolve(plan, relations=_names_of(operation))
         policy = policy_of(plan, default, self._policies)
         if policy is None:
-            return Uncached(NO_POLICY, "one of its relations is not to be cached")
+            return Uncached(NO_POLICY, "one of its relations is not to be cached", _names_of(operation))
         return shape_of(plan, operation, policy, self._names, self._identity, self.codecs)
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -184,7 +182,11 @@ class CachedGateway(DelegatingGateway):
                 return decode(rows, names)
             self._events.tell("bypass", "value", relations=operation.shape.relations)
             return await self.inner.fetch(operation.operation, decode)
-        changes = self._changes(operation)
+        if isinstance(operation, UncachedRead):
+            self._events.tell("bypass", operation.reason, relations=operation.relations)
+            if operation.reads_alone:
+                return await self.inner.fetch(operation.operation, decode)
+        changes = changes_of(operation)
         if not changes:
             return await self.inner.fetch(bare(operation), decode)
         if self._commits.outbox is not None:
@@ -199,7 +201,9 @@ class CachedGateway(DelegatingGateway):
             if request is not None:
                 return await self._streamed(request, decode)
             self._events.tell("bypass", "value", relations=operation.shape.relations)
-        changes = self._changes(operation)
+        elif isinstance(operation, UncachedRead):
+            self._events.tell("bypass", operation.reason, relations=operation.relations)
+        changes = changes_of(operation)
         if not changes:
             return await self.inner.stream(bare(operation), decode)
         return await ChangingBatches.opened(self._commits, changes, lambda: self.inner.stream(bare(operation), decode))
@@ -212,12 +216,6 @@ class CachedGateway(DelegatingGateway):
         if offer.stamps is None:
             return await request.gateway.stream(request.operation, decode)
         return await TeedBatches.opened(request, offer.stamps, self._reader, decode)
-
-    def _changes(self, operation: Operation) -> Changes:
-        """Return what a read that is not cached changes, which it may if it is raw; and tell that it is not cached."""
-        if isinstance(operation, UncachedRead):
-            self._events.tell("bypass", operation.reason, relations=operation.relations)
-        return changes_of(operation)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -299,6 +297,12 @@ class ReadOnlyView(DelegatingGateway):
 def _require_read(operation: Operation) -> None:
     if not isinstance(operation, CachedRead) and changes_of(operation):
         raise refused()
+
+
+def _passed_by(operation: Operation, shape: Uncached) -> Operation:
+    """Return a read that is not cached. A raw one may change something."""
+    reads_alone = type(operation) is QuerySql and bool(operation.columns) and not operation.writes
+    return UncachedRead(operation, shape.reason, shape.relations, reads_alone)  # type: ignore[return-value]  # it stands for one
 
 
 def _names_of(operation: Operation) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from attrs import define, field, frozen
 from mapper.cache.background import Background
 from mapper.cache.breaker import Breaker
 from mapper.cache.calls import Calls, as_driver_error
-from mapper.cache.driver import STAMP, CacheDriver, TwoPhaseDriver
+from mapper.cache.driver import STAMP, CacheDriver, Prompt, TwoPhaseDriver
 from mapper.cache.events import Events
 from mapper.cache.keys import Names
 from mapper.cache.pending import Pending
@@ -58,11 +58,13 @@ class Found:
         stamps: The tags' stamps, in their order, behind the identity of the driver; None where one of them is about to
             change, so that nothing may be served or kept.
         reason: Why there are no stamps, or that some of them are fresh: `flux`, `pending`, `identity`, `stamp`.
+        answer: All that a driver of this process said, where it knew every tag.
     """
 
     values: Sequence[bytes | None]
     stamps: tuple[bytes, ...] | None
     reason: str = ""
+    answer: Sequence[bytes | None] = ()
 
 
 @define(eq=False)
@@ -122,6 +124,8 @@ class Keeper:
         self._margin = margin
         self._clock = clock
         self._local = driver.info.scope == "process"
+        # What looks up within a time limit of its own; see `mapper.cache.driver.Prompt`.
+        self._prompt = driver.get_many_within if isinstance(driver, Prompt) else None
         self._calls = Calls(events, self.breaker, at_once=self._local)
         self._identity: bytes | None = None
         self._connections = -1
@@ -131,37 +135,42 @@ class Keeper:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    async def look_up(self, keys: Sequence[str], tags: Sequence[str], timeout: float) -> Found | None:
+    async def look_up(
+        self, keys: Sequence[str], tags: Sequence[str], timeout: float, before: Found | None = None
+    ) -> Found | None:
         """
         Read entries and their tags, in one round trip where every tag is known.
 
         Args:
             timeout: Seconds to wait at the most.
+            before: What an earlier look-up of the same keys and tags gave, with stamps. It is returned, the same object,
+                where a driver of this process says the same again.
 
         Returns:
             None where the driver cannot be asked: it failed, took too long, or is left alone.
         """
-        if self.pending:
+        if self.pending.waiting:
             self._retry_later()
             if self._waits(tags):
                 return Found((), None, "pending")
-        if not self.breaker.allows():
+        breaker = self.breaker
+        if not (breaker.calm or breaker.allows()):
             return None
-        if self._local:
-            return await self._look_up_here(keys, tags, timeout)
-        return await self._calls.asked(self._look_up(keys, tags), timeout)
-
-    async def _look_up_here(self, keys: Sequence[str], tags: Sequence[str], timeout: float) -> Found | None:
-        """Look up in a driver of this process, which opens no connections and keeps nobody waiting."""
         identity = self._identity
-        if identity is None:
+        if not self._local or identity is None:
+            if self._prompt is not None and identity is not None and self._connections == self._generation():
+                return await self._look_up_promptly(self._prompt, keys, tags, timeout, identity)
             return await self._calls.asked(self._look_up(keys, tags), timeout)
+        # A driver of this process opens no connections and keeps nobody waiting.
         try:
             values = await self.driver.get_many([*keys, *tags])
         except Exception as error:
             self._calls.failed(as_driver_error(error, timeout))
             return None
-        self._calls.succeeded()
+        if not breaker.calm:
+            self._calls.succeeded()
+        if before is not None and values == before.answer and before.stamps and before.stamps[0] == identity:
+            return before
         count = len(keys)
         stamps = tuple(values[count:])
         if None in stamps:
@@ -169,7 +178,36 @@ class Keeper:
         for each in stamps:
             if each[0] != 115:  # type: ignore[index]  # none is None; it is the letter of STAMP
                 return Found((), None, "flux")
-        return Found(values[:count], (identity, *stamps))  # type: ignore[arg-type]  # as above
+        return Found(values[:count], (identity, *stamps), "", values)  # type: ignore[arg-type]  # as above
+
+    async def _look_up_promptly(
+        self,
+        ask: Callable[[Sequence[str], float], Coroutine[Any, Any, Sequence[bytes | None] | None]],
+        keys: Sequence[str],
+        tags: Sequence[str],
+        timeout: float,
+        identity: bytes,
+    ) -> Found | None:
+        """Look up as `_look_up`, with a driver that is known and keeps the time itself; else, or behind it, by that."""
+        began, generation = self._clock(), self._connections
+        try:
+            values = await ask([*keys, *tags], timeout)
+        except Exception as error:
+            self._calls.failed(as_driver_error(error, timeout))
+            return None
+        except BaseException:
+            self.breaker.unknown()
+            raise
+        count = len(keys)
+        if values is None or generation != self._generation():
+            further: Coroutine[Any, Any, Found] = self._look_up(keys, tags)
+        elif None in values[count:]:
+            further = self._judged(values[:count], tags, values[count:], identity, generation)
+        else:
+            if not self.breaker.calm:
+                self._calls.succeeded()
+            return await self._judged(values[:count], tags, values[count:], identity, generation)
+        return await self._calls.asked(further, timeout, left=timeout - (self._clock() - began))
 
     async def _look_up(self, keys: Sequence[str], tags: Sequence[str]) -> Found:
         count = len(keys)
@@ -317,11 +355,14 @@ class Keeper:
         if not marked.tags or not (happened or marked.at is not None):
             return
         # What another commit leaves behind meanwhile is not done by this: the driver may have been told before.
-        waiting = self.pending.among(marked.tags)
+        pending = self.pending
+        waiting = pending.among(marked.tags) if pending.waiting else {}
         error = await self._changed(self._bump(marked.tags, marked.token))
         if error is None:
-            self.pending.done(waiting)
-            self.pending.taken(marked.token)
+            if waiting:
+                pending.done(waiting)
+            if pending.marks:
+                pending.taken(marked.token)
             self.events.tell("invalidate", tags=len(marked.tags))
             return
         self._leave(marked)
@@ -339,18 +380,15 @@ class Keeper:
             self._remember(marked.tags)
 
     def _bump(self, tags: Sequence[str], token: bytes) -> "Callable[[TwoPhaseDriver], Coroutine[Any, Any, object]]":
-        if self._can_mark():
+        if "tags" in self.driver.info.features:
             return lambda driver: driver.tags_end(tags, token, stamp_ttl_ms=self._stamp_ttl)
         return lambda driver: _all_set(driver, [(each, _fresh(), self._stamp_ttl) for each in tags])
-
-    def _can_mark(self) -> bool:
-        return "tags" in self.driver.info.features
 
     async def _changed(
         self, work: "Callable[[TwoPhaseDriver], Coroutine[Any, Any, object]]"
     ) -> CacheDriverError | None:
         """Do something to tags, and return what went wrong; None where nothing did."""
-        if not self.breaker.allows():
+        if not (self.breaker.calm or self.breaker.allows()):
             return CacheUnavailable("the cache is left alone, since it failed several times")
         driver: Any = self.driver
         return await self._calls.changed(work(driver), self._store_timeout)

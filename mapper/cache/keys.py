@@ -6,6 +6,7 @@ Python and for every hash seed. Two reads have one key only where they are the s
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -194,6 +195,7 @@ def _digest(value: object) -> str:
     return blake2b(encoded(value), digest_size=16).hexdigest()
 
 
+@lru_cache(maxsize=1000)
 def short(name: str) -> str:
     """Return a name as a part of a key: itself, or a readable beginning and a digest."""
     if 0 < len(name) <= 48 and READABLE.issuperset(name):

@@ -47,11 +47,13 @@ class UncachedRead:
         operation: What the gateway compiled.
         reason: A word for events.
         relations: Names for events.
+        reads_alone: Whether it is known to change nothing.
     """
 
     operation: Operation
     reason: str
     relations: tuple[str, ...] = ()
+    reads_alone: bool = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.operation, name)

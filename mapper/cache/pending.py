@@ -22,57 +22,61 @@ class Pending:
     Args:
         epoch: The tag that stands for all others.
         most_tags, most_marks: How many are kept.
+
+    Attributes:
+        waiting: The tags that wait, each with the number of the last demand for it; for looking at.
+        marks: The tags of each writer's marks, by its token.
     """
 
-    __slots__ = ("_epoch", "_most_marks", "_most_tags", "_sequence", "_tags", "marks")
+    __slots__ = ("_epoch", "_most_marks", "_most_tags", "_sequence", "marks", "waiting")
 
     def __init__(self, epoch: str, *, most_tags: int = MOST_TAGS, most_marks: int = MOST_MARKS) -> None:
         self._epoch = epoch
         self._most_tags = most_tags
         self._most_marks = most_marks
         self._sequence = 0
-        # Each tag with the number of the last demand for it, so that what is done is not taken for a later one.
-        self._tags: dict[str, int] = {}
+        # The numbers are there so that what is done is not taken for a later demand.
+        self.waiting: dict[str, int] = {}
         self.marks: dict[bytes, Sequence[str]] = {}
 
     def __len__(self) -> int:
         """Return how many tags wait."""
-        return len(self._tags)
+        return len(self.waiting)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits, neither tags nor marks."""
-        return not self._tags and not self.marks
+        return not self.waiting and not self.marks
 
     @property
     def tags(self) -> dict[str, int]:
         """Return a copy of the tags that wait, each with a number that `done` wants back."""
-        return dict(self._tags)
+        return dict(self.waiting)
 
     def covers(self, tags: Sequence[str]) -> bool:
         """Whether one of these tags waits, or all do."""
-        waiting = self._tags
+        waiting = self.waiting
         return self._epoch in waiting or any([each in waiting for each in tags])
 
     def among(self, tags: Sequence[str]) -> dict[str, int]:
         """Return those of these tags that wait, as `tags` does."""
-        waiting = self._tags
+        waiting = self.waiting
         return {each: waiting[each] for each in tags if each in waiting} if waiting else {}
 
     def add(self, tags: Sequence[str]) -> bool:
         """Have tags wait; False where they are too many by now, and the epoch waits in the place of all."""
         self._sequence += 1
-        self._tags.update(dict.fromkeys(tags, self._sequence))
-        if len(self._tags) <= self._most_tags:
+        self.waiting.update(dict.fromkeys(tags, self._sequence))
+        if len(self.waiting) <= self._most_tags:
             return True
-        self._tags = {self._epoch: self._sequence}
+        self.waiting = {self._epoch: self._sequence}
         return False
 
     def done(self, tags: Mapping[str, int]) -> None:
         """Let go of tags that were changed, unless that was asked for again since their numbers were given."""
         for tag, sequence in tags.items():
-            if self._tags.get(tag) == sequence:
-                del self._tags[tag]
+            if self.waiting.get(tag) == sequence:
+                del self.waiting[tag]
 
     def leave(self, token: bytes, tags: Sequence[str]) -> None:
         """Have a writer's marks taken away later. Of too many the oldest are forgotten, which run out by themselves."""

@@ -15,7 +15,7 @@ from attrs import frozen
 from typing_extensions import TypeVar
 
 from mapper.cache.background import Background
-from mapper.cache.entries import SERVED, Entries, Sealed
+from mapper.cache.entries import SERVED, Entries, Known, Sealed
 from mapper.cache.envelope import Envelope
 from mapper.cache.events import Events
 from mapper.cache.flights import Flight, Flights, Member
@@ -103,14 +103,23 @@ class Reader:
             self._events.tell("bypass", "off", relations=request.relations)
             return await request.load()
         began = self.clock()
-        keys = () if mode == "refresh" else (request.key,)
-        looked = await self._keeper.look_up(keys, request.tags, request.times.lookup)
+        keys: tuple[str, ...] = ()
+        known: Known | None = None
+        if mode != "refresh":
+            keys, known = (request.key,), self.entries.known.get(request.key)
+        before = None if known is None else known.looked
+        looked = await self._keeper.look_up(keys, request.tags, request.times.lookup, before)
         if looked is None or looked.stamps is None:
             return await self._past(request, "unreachable" if looked is None else looked.reason)
         stale: Envelope | None = None
         reason = "refresh"
         if keys:
-            reason, stale, value = self.entries.found(request, looked.values[0], looked.stamps)
+            if known is not None and looked is before:
+                reason, stale, value = self.entries.found_again(request, known)
+            else:
+                reason, stale, value = self.entries.found(request, looked.values[0], looked.stamps)
+                if stale is not None and reason in SERVED:
+                    self.entries.saw(request, looked, value)
             if stale is not None and reason in SERVED:
                 self.served(request, stale, looked.stamps, soft=reason == "soft")
                 return value  # type: ignore[no-any-return]  # it is the request's own
@@ -136,7 +145,10 @@ class Reader:
 
     def served(self, request: Request[Any], envelope: Envelope, stamps: tuple[bytes, ...], *, soft: bool) -> None:
         """Tell of a hit, and read it anew behind it where it is due."""
-        due = self.due(request, envelope, stamps, soft=soft)
+        self.entries.hit(request, envelope)
+        if not (soft or self._verify or request.times.policy.early is not None):
+            return
+        due = self._due(request, envelope, stamps, soft=soft)
         if due == "verify":
             self._background.start(self._verified(request, envelope, stamps))
         elif due:
@@ -145,6 +157,9 @@ class Reader:
     def due(self, request: Request[Any], envelope: Envelope, stamps: tuple[bytes, ...], *, soft: bool) -> str:
         """Tell of a hit, and return what is due behind it: `refresh`, `verify`, or nothing."""
         self.entries.hit(request, envelope)
+        return self._due(request, envelope, stamps, soft=soft)
+
+    def _due(self, request: Request[Any], envelope: Envelope, stamps: tuple[bytes, ...], *, soft: bool) -> str:
         if request.mode != "read":
             return ""
         if soft or (request.times.policy.early is not None and self.entries.is_early(request, envelope)):

@@ -37,10 +37,11 @@ QUERIES: Final = re.compile(
 
 @frozen
 class Uncached:
-    """Why reads of a shape are not cached: a word for events, and a sentence."""
+    """Why reads of a shape are not cached: a word for events, and a sentence; and the names of what they read."""
 
     reason: str
     explanation: str
+    relations: tuple[str, ...] = ()
 
 
 @frozen(eq=False)

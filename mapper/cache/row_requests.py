@@ -17,7 +17,7 @@ from mapper.cache.requests import Request
 from mapper.cache.rows import Unkept, packed, unpacked
 from mapper.encoding import Unencodable
 from mapper.gateway import Gateway
-from mapper.operations import Operation, OutputColumn
+from mapper.operations import Operation, OutputColumn, QuerySql
 
 __all__ = ["UNCHANGEABLE", "Raw", "Requests", "RowsRequest", "captured", "request_of"]
 
@@ -108,10 +108,17 @@ class Requests:
 
     def of(self, read: CachedRead, gateway: Gateway) -> RowsRequest | None:
         """As `request_of`, from the freshest gateway."""
-        text, values = read.shape.text_of(read.operation, read.statement)
-        if type(values) is not tuple or not SIMPLE.issuperset(map(type, values)):
+        shape, operation = read.shape, read.operation
+        if type(operation) is QuerySql and shape.named is None:  # the commonest, of which `text_of` says the same
+            text, values = operation.sql, operation.parameters
+        else:
+            text, values = shape.text_of(operation, read.statement)
+        if type(values) is not tuple:
             return request_of(read, gateway.freshest)
-        key = (id(read.shape), text, values)
+        for kind in map(type, values):
+            if kind not in SIMPLE:
+                return request_of(read, gateway.freshest)
+        key = (id(shape), text, values)
         known = self._known.get(key)
         if known is not None:
             return known[1]

@@ -61,13 +61,19 @@ def unpacked(data: bytes | memoryview, columns: Sequence[OutputColumn] = ()) -> 
     Raises:
         ValueError: The bytes are damaged.
     """
+    rows: list[tuple[Any, ...]]
     try:
-        rows: list[tuple[Any, ...]] = _ROWS.decode(data)
+        try:
+            return _PLAIN_ROWS.decode(data)
+        except _FormsOfColumns:
+            rows = _ROWS.decode(data)
     except (msgspec.MsgspecError, ArithmeticError, LookupError, TypeError) as error:
         raise ValueError(f"damaged rows: {error}") from error
-    if columns and any(type(value) is _OfColumn for row in rows for value in row):
-        return [tuple([_given_back(value, columns) for value in row]) for row in rows]
-    return rows
+    return [tuple([_given_back(value, columns) for value in row]) for row in rows] if columns else rows
+
+
+class _FormsOfColumns(Exception):
+    """Some values are in the forms of their columns, for which there is another decoder."""
 
 
 class _OfColumn:
@@ -194,6 +200,13 @@ def _extension(code: int, data: memoryview) -> Any:
     return _FROM[code][1](bytes(data))
 
 
+def _plain_extension(code: int, data: memoryview) -> Any:
+    if code == COLUMN:
+        raise _FormsOfColumns
+    return _extension(code, data)
+
+
 _encode: Final = Encoder().encode
 _VALUE: Final[Decoder[Any]] = Decoder(ext_hook=_extension)
 _ROWS: Final = Decoder(list[tuple[Any, ...]], ext_hook=_extension)
+_PLAIN_ROWS: Final = Decoder(list[tuple[Any, ...]], ext_hook=_plain_extension)

@@ -38,6 +38,8 @@ class Shape:
         absence: The tag of absence.
         row: Gives the tag of a row.
         identity: What tells reads of this form from others: declarations, and the store.
+        is_of_many: Whether each row is kept by itself.
+        named: The name that the query gives what it reads; None where it gives none.
     """
 
     plan: ReadPlan
@@ -51,17 +53,18 @@ class Shape:
     identity: tuple[Any, ...]
     names: Names
     _prefixes: dict[tuple[str, str], Prefix] = field(factory=dict)
+    is_of_many: bool = field(init=False)
+    named: str | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        hints = self.plan.hints
+        self.named = None if hints is None else hints.key
+        self.is_of_many = self.plan.kind == "keys" and self.named is None
 
     @property
     def relations(self) -> tuple[str, ...]:
         """Names for events."""
         return self.plan.names
-
-    @property
-    def is_of_many(self) -> bool:
-        """Whether each row is kept by itself."""
-        hints = self.plan.hints
-        return self.plan.kind == "keys" and (hints is None or hints.key is None)
 
     def key_of(self, statement: Any) -> tuple[Any, ...] | None:
         """Return the key of the row that a read depends on alone; None where it depends on others."""
@@ -90,10 +93,7 @@ class Shape:
 
     def text_of(self, operation: Operation, statement: Any) -> tuple[str, Any]:
         """Return what is read, as text and values, or by the name that the query gives it."""
-        hints = self.plan.hints
-        if hints is not None and hints.key is not None:
-            return f"named {hints.key}", ()
-        return text_of(operation, statement)
+        return text_of(operation, statement) if self.named is None else (f"named {self.named}", ())
 
 
 def text_of(operation: Operation, statement: Any) -> tuple[str, Any]:

@@ -67,6 +67,10 @@ class Breaking(RuleBasedStateMachine):
         self.clock.at += seconds
 
     @invariant()
+    def calm_is_closed_without_a_failure(self) -> None:
+        assert self.breaker.calm == (self.breaker.state == "closed" and self.breaker._failed == 0)
+
+    @invariant()
     def pauses_are_bounded(self) -> None:
         assert 0 <= self.breaker.wait() <= LONGEST
 

@@ -103,3 +103,34 @@ def test_relation_that_another_repository_stores_is_refused_there():
             visits(changes, 1, 1)
         with pytest.raises(NotStored):
             changes.inserts(Posts)
+
+
+def test_rows_that_are_pushed_while_others_are_updated_keep_their_order():
+    changes: Any = Blog.change()
+
+    def posts() -> Any:
+        for number in range(3):
+            for _ in range(3):
+                visits(changes, number, number)
+            yield User(f"{number}")
+
+    refs = changes.inserts(Users).extend(posts())
+    assert [each.position for each in refs] == [3, 7, 11]
+    assert len(changes) == 12
+    assert [each[:2] for each in changes._contents()] == [
+        (position, "insert" if position in (3, 7, 11) else "update row") for position in range(12)
+    ]
+
+
+def test_updates_behind_a_look_at_them_are_written_too():
+    changes = alike()
+    assert len(changes) == 3
+    visits(changes, 3, 3)
+    assert len(changes) == 4
+    assert "4" in repr(changes)
+    other = alike()
+    visits(other, 3, 3)
+    assert changes == other
+    _ = changes.merge(other)
+    assert len(changes) == 8
+    assert [each[0] for each in changes._contents()] == list(range(8))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cache_drivers.redis import RedisDriver
 from cache_drivers.redis.wire import Lost, Refusal, Wire, packed
-from mapper.errors import CacheDriverError, CacheProtocolError, CacheTimeout, CacheUnavailable
+from mapper.errors import CacheDriverError, CacheKeyInvalid, CacheProtocolError, CacheTimeout, CacheUnavailable
 from tests.servers import Proxy, Redis
 
 CANCELLATIONS = 2000
@@ -216,3 +216,83 @@ async def test_driver_that_is_closed_lets_calls_end(proxy: Proxy, driver: RedisD
 )
 def test_refusal_has_a_code_where_its_first_word_is_one(said: str, code: str, text: str):
     assert (Refusal(said).code, Refusal(said).text) == (code, text)
+
+
+# -- look-ups with a time of their own ---------------------------------------------------------------------------------
+
+
+async def test_prompt_look_up_needs_a_connection_that_is_there(driver: RedisDriver):
+    assert await driver.get_many_within(["key"], 1.0) is None
+    assert driver.connections_made == 0
+    await driver.set("key", b"1", ttl_ms=10_000)
+    assert await driver.get_many_within(["key", "other", "key"], 1.0) == [b"1", None, b"1"]
+    assert driver.connections_made == 1
+
+
+async def test_prompt_look_up_waits_for_no_connection_of_others(proxy: Proxy):
+    driver = RedisDriver(f"redis://127.0.0.1:{proxy.port}", max_connections=1)
+    await driver.ping()
+    proxy.stall("client")
+    task = asyncio.create_task(driver.get("key"))
+    await asyncio.sleep(0.01)
+    assert await driver.get_many_within(["key"], 1.0) is None
+    proxy.resume()
+    assert await task is None
+    assert await driver.get_many_within(["key"], 1.0) == [None]
+    await driver.aclose()
+
+
+async def test_prompt_look_up_ends_in_its_own_time_and_closes_its_connection(proxy: Proxy, driver: RedisDriver):
+    loop = asyncio.get_running_loop()
+    await driver.set("key", b"1", ttl_ms=10_000)
+    proxy.stall("client")
+    began = loop.time()
+    with pytest.raises(TimeoutError):
+        await driver.get_many_within(["key"], 0.05)
+    assert 0.045 < loop.time() - began < 0.15
+    proxy.resume()
+    assert await driver.get_many_within(["key"], 0.05) is None, "the connection is closed"
+    assert await driver.get("key") == b"1"
+    assert driver.connections_made == 2
+
+
+async def test_prompt_look_up_never_takes_longer_than_a_command(proxy: Proxy, driver: RedisDriver):
+    await driver.ping()
+    proxy.stall("client")
+    with pytest.raises(CacheTimeout, match=r"within 0\.2 s"):
+        await driver.get_many_within(["key"], 30.0)
+
+
+async def test_prompt_look_up_on_a_connection_that_has_ended_is_none(server: Redis, driver: RedisDriver):
+    await driver.set("key", b"1", ttl_ms=10_000)
+    with server.client() as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+    assert await driver.get_many_within(["key"], 1.0) is None
+    assert await driver.get("key") == b"1"
+
+
+async def test_prompt_look_up_refuses_keys_as_every_other(driver: RedisDriver):
+    await driver.ping()
+    for wrong in ("", "a b", "ü", "x" * 1025):
+        with pytest.raises(CacheKeyInvalid):
+            await driver.get_many_within(["key", wrong], 1.0)
+    assert await driver.get_many_within(["x" * 1024] * 2, 1.0) == [None, None]
+
+
+async def test_command_has_its_whole_time_whatever_ran_before(proxy: Proxy, driver: RedisDriver):
+    loop = asyncio.get_running_loop()
+    await driver.ping()
+    await driver.get_many_within(["key"], 0.1)
+    await asyncio.sleep(0.08)
+    proxy.stall("client")
+    began = loop.time()
+    with pytest.raises(CacheTimeout, match=r"within 0\.2 s"):
+        await driver.get("key")
+    assert 0.19 < loop.time() - began < 0.35
+
+
+async def test_idle_connection_outlives_the_time_of_its_last_command(proxy: Proxy, driver: RedisDriver):
+    await driver.ping()
+    await asyncio.sleep(0.3)
+    await driver.ping()
+    assert (proxy.accepted, driver.connections_made) == (1, 1)
