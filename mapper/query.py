@@ -59,8 +59,10 @@ R2 = TypeVar("R2")
 Ts = TypeVarTuple("Ts")
 
 ONE: Final = literal(1)
+"""A constant, of which `exists` asks for a row."""
+
 FOUND: Final = Projection((ExprItem(ONE),))
-"""A row of one constant, which `exists` asks for."""
+"""That row."""
 
 COUNT: Final = Projection((ExprItem(count()),))
 """A row of the number of rows, which `count` asks for."""
